@@ -1,0 +1,1 @@
+"""The hidden tests of this course, a module a part."""

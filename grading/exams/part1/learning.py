@@ -1,0 +1,377 @@
+"""Exams of Task 1 about learning: the gradient, momentum, and the loop of training."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from grading.exam import exam, idea
+from grading.exams.part1 import probes
+from grading.exams.part1.trusted import (
+    NEIGHBOURS,
+    PARAMETERS,
+    Network,
+    Sizes,
+    Weights,
+    batch,
+    build,
+    either,
+    give,
+    numerical_gradient,
+    own_and_assisted,
+    smooth_batch,
+    with_seed,
+)
+from grading.handle import Ref, Student, items, size, value
+from grading.judge import array, integers, number, ok, relative_error
+
+# --- test-mlp-backward --------------------------------------------------------------------------------------------
+
+MEANING = {
+    "W2": "δ2 a1ᵀ with δ2 = ŷ − y, from the values that forward kept",
+    "b2": "δ2 = ŷ − y, summed over the samples (axis 0), not over the classes",
+    "W1": "δ1 xᵀ with δ1 = (W2ᵀ δ2) ⊙ 1[z1 > 0]: W2 as it was before the update, the gate at z1",
+    "b1": "δ1 = (W2ᵀ δ2) ⊙ 1[z1 > 0], summed over the samples (axis 0)",
+}
+
+
+@exam("test-mlp-backward", points=18)
+def backward_follows_the_gradient(student: Student, rng: np.random.Generator) -> None:
+    """One step at momentum 0 against central differences of a trusted float64 loss.
+
+    Split: W2 4, b2 3, W1 5, b1 3, each on batches of 1, 4 and 9 samples and up to the factor between mean and sum; the
+    mean over the batch 3 (a batch repeated moves the weights as much as the batch). Needs an `__init__` that sets the
+    weights and a `forward` that returns; wrong values in what it keeps are put right.
+    """
+    sides = [_backward_side(cls, seed) for cls, seed in with_seed(own_and_assisted(student, "backward"), rng)]
+    for name, points in (("W2", 4), ("b2", 3), ("W1", 5), ("b1", 3)):
+        with idea(f"gradient of {name}", points):
+            either(lambda steps, name=name: _gradient_right(steps, name), *sides)
+    with idea("mean over the batch", 3):
+        either(_mean_right, *sides)
+
+
+def _backward_side(cls: Ref, seed: int) -> Any:
+    @cache
+    def ask() -> list[tuple[Network, int, Weights, Weights, Weights]]:
+        rng = np.random.default_rng(seed)
+        steps = []
+        for n_samples in (4, 1, 9):
+            net = build(cls, rng)
+            X, y = smooth_batch(rng, n_samples, net)
+            gradient = numerical_gradient(net.weights(), X, y)
+            weights = net.weights()
+            moved = net.step(X, y, momentum=0.0)
+            twin = build(cls, rng)
+            give(twin.ref, weights)
+            repeated = twin.step(np.tile(X, (3, 1)), np.tile(y, 3), momentum=0.0)
+            scale = -net.learning_rate
+            steps.append((net, n_samples, gradient, _over(moved, scale), _over(repeated, scale)))
+        return steps
+
+    return ask
+
+
+def _over(weights: Weights, divisor: float) -> Weights:
+    return {name: values / divisor for name, values in weights.items()}
+
+
+def _gradient_right(steps: list[tuple[Network, int, Weights, Weights, Weights]], name: str) -> None:
+    for net, n_samples, gradient, moved, _ in steps:
+        wanted, came = gradient[name], moved[name]
+        # A sum in place of the mean is one mistake for all parameters and costs its own idea, below.
+        error = min(relative_error(came, factor * wanted) for factor in (1, n_samples))
+        ok(
+            bool(error <= 5 * net.tolerance),
+            expected=f"`{name}` to move by −learning_rate times its gradient, for a batch of {n_samples}",
+            came=_difference(came, wanted, error),
+            hint=MEANING[name],
+        )
+
+
+def _difference(came: np.ndarray, wanted: np.ndarray, error: float) -> str:
+    """Describe a wrong step without giving the right one away."""
+    if not came.any():
+        return "it did not move"
+    if relative_error(-came, wanted) < 1e-2:
+        return "the opposite: it moved uphill"
+    return f"a relative difference of {error:.2g} from the numerical gradient"
+
+
+def _mean_right(steps: list[tuple[Network, int, Weights, Weights, Weights]]) -> None:
+    for net, n_samples, _, moved, repeated in steps:
+        ok(
+            any(values.any() for values in moved.values()),
+            expected="weights that move",
+            came="none did",
+            hint="W ← W + v",
+        )
+        for name in PARAMETERS:
+            error = relative_error(repeated[name], moved[name])
+            ok(
+                bool(error <= 5 * net.tolerance),
+                expected=f"the same step of `{name}` when each of {n_samples} samples comes three times",
+                came=f"a relative difference of {error:.2g}; 0.67 is a sum in place of the mean",
+                hint="divide by the number of samples in the batch, once",
+            )
+
+
+# --- test-mlp-momentum --------------------------------------------------------------------------------------------
+
+
+@exam("test-mlp-momentum", points=6)
+def second_step_remembers_the_first(student: Student, rng: np.random.Generator) -> None:
+    """Two steps with momentum µ, the second where the gradient is zero: it must be µ times the first.
+
+    Between the steps the exam makes the network sure of the right answer, so that ŷ = y and nothing but the velocity
+    moves. Mistakes in the gradient therefore cost nothing here; a `backward` that raises does.
+
+    Split: weights 3, biases 1, the argument `momentum` and its default of 0.9 are obeyed 2.
+    """
+    own, assisted = own_and_assisted(student, "backward")
+    seed = int(rng.integers(2**31))
+    # A batch of one as well: a bias gradient over the wrong axis may raise for more.
+    sides = [_momentum_side(cls, seed, n_samples) for cls, n_samples in ((own, 5), (assisted, 5), (assisted, 1))]
+    with idea("the weights remember", 3):
+        either(lambda runs: _remembers(runs[:1], ("W1", "W2")), *sides)
+    with idea("the biases remember", 1):
+        either(lambda runs: _remembers(runs[:1], ("b1", "b2")), *sides)
+    with idea("by as much as the argument says, 0.9 by default", 2):
+        either(lambda runs: _remembers(runs[1:], ("W1", "W2")), *sides)
+
+
+def _momentum_side(cls: Ref, seed: int, n_samples: int) -> Any:
+    @cache
+    def ask() -> list[TwoSteps]:
+        rng = np.random.default_rng(seed)
+        return [_two_steps(cls, rng, n_samples, settings) for settings in ({"momentum": 0.8}, {"momentum": 0.3}, {})]
+
+    return ask
+
+
+@dataclass(frozen=True)
+class TwoSteps:
+    """What moved in a first step, in a second one at zero gradient, and in a first one at momentum 0."""
+
+    net: Network
+    momentum: float
+    first: Weights
+    second: Weights
+    plain: Weights
+
+
+def _two_steps(cls: Ref, rng: np.random.Generator, n_samples: int, settings: dict[str, float]) -> TwoSteps:
+    net, twin = build(cls, rng, learning_rate=0.2), build(cls, rng, learning_rate=0.2)
+    (X1, y1), (X2, _) = batch(rng, n_samples, net.sizes), batch(rng, n_samples, net.sizes)
+    give(twin.ref, net.weights())
+    plain = twin.step(X1, y1, momentum=0.0)
+    first = net.step(X1, y1, **settings)
+    sure = int(rng.integers(net.sizes.n_output))
+    biases = np.array(net.ref.b2)
+    biases.reshape(-1)[sure] += 60.0  # e⁻⁶⁰: the other probabilities are zero for all purposes
+    net.ref.b2 = biases
+    second = net.step(X2, np.full(n_samples, sure), **settings)
+    return TwoSteps(net, settings.get("momentum", 0.9), first, second, plain)
+
+
+def _remembers(runs: list[TwoSteps], names: tuple[str, ...]) -> None:
+    for run in runs:
+        moved = any(run.first[name].any() for name in names)
+        ok(moved, expected=f"{' and '.join(names)} to move in the first step", came="none did", hint="W ← W + v")
+        for name in names:
+            first, second = run.first[name], run.second[name]
+            slack = run.net.tolerance * max(10 * float(np.abs(first).max()), 0.01)
+            hint = "v starts at zero, so the first step is −learning_rate times the gradient, whatever the momentum"
+            plain = bool(np.abs(first - run.plain[name]).max() <= slack)
+            ok(plain, expected=f"a plain first step of `{name}`", came="a step of another length", hint=hint)
+            ratio = float((second * first).sum() / max((first**2).sum(), 1e-30))
+            remembers = bool(np.abs(second - run.momentum * first).max() <= slack)
+            expected = f"the next step of `{name}` to carry {run.momentum:g} times this one"
+            hint = "v ← momentum·v − learning_rate·gradient; W ← W + v; keep v between calls"
+            ok(remembers, expected=expected, came=f"about {ratio:.2f} times this one", hint=hint)
+
+
+# --- test-mlp-train -----------------------------------------------------------------------------------------------
+
+N_TRAIN, N_VAL, EPOCHS, BATCH_SIZE, BRIGHT = 23, 40, 4, 5, 3.0
+EVERY_ONE = "one permutation of the row numbers an epoch; range(0, n, batch_size) starts a last, shorter batch too"
+
+
+@exam("test-mlp-train", points=10)
+def training_sees_every_sample_once_an_epoch(student: Student, rng: np.random.Generator) -> None:
+    """Which samples each step sees, what comes back, and what is left alone.
+
+    Training image i is bright at pixel i alone, so a recording `backward` can tell the samples apart. What it notes is
+    a claim: the steps are replayed here from the first weights, and must lead to the weights at the end. `backward` is
+    a trusted one, so that a wrong gradient costs nothing here.
+
+    Split: every sample once an epoch with its own label, by `self.backward`, no other ones 4; a new order in each epoch
+    1, the same ones from the same seed 1; histories 2; the loss falls 1; the caller's arrays stay as they are 1.
+    """
+    loaded, own = student.load(probes), student.MLPFromScratch
+    seed = int(rng.integers(2**31))
+    helpless = _training_side(student, loaded, loaded.recording(own, []), seed)
+    helped = _training_side(student, loaded, loaded.recording(own, list(NEIGHBOURS)), seed)
+    for name, points, judge in (
+        ("every sample once an epoch, with its own label", 4, _each_sample_once),
+        ("a new order in each epoch", 1, _reshuffled),
+        ("the same orders from the same seed", 1, _reproducible),
+        ("histories of losses and validation accuracies", 2, _histories_right),
+        ("the training loss falls", 1, _loss_falls),
+        ("X_train and y_train stay as they are", 1, _untouched),
+    ):
+        with idea(name, points):
+            either(judge, helpless, helped)
+
+
+def _training_side(student: Student, loaded: Ref, cls: Ref, seed: int) -> Any:
+    @cache
+    def ask() -> list[dict[str, Any]]:
+        return [_train_once(student, loaded, cls, seed) for _ in range(2)]
+
+    return ask
+
+
+def _train_once(student: Student, loaded: Ref, cls: Ref, seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    X, y = BRIGHT * np.eye(N_TRAIN), rng.permutation(np.arange(N_TRAIN) % 4)
+    X_val, y_val = rng.normal(size=(N_VAL, N_TRAIN)), rng.integers(4, size=N_VAL)
+    # The network comes last: what it seeds must not be drawn from before train does.
+    net = build(cls, rng, sizes=Sizes(N_TRAIN, 6, 4), learning_rate=0.05, seed=int(rng.integers(2**31)))
+    start = net.weights()
+    done = size(loaded.STEPS)
+    X_there, y_there = student.put(X), student.put(y)
+    answer = net.ref.train(
+        X_there, y_there, student.put(X_val), student.put(y_val), epochs=EPOCHS, batch_size=BATCH_SIZE
+    )
+    return {
+        "X": X,
+        "y": y,
+        "X after": X_there,
+        "y after": y_there,
+        "val": (X_val, y_val),
+        "start": start,
+        "end": net.weights(),
+        "answer": answer,
+        "steps": items(loaded.STEPS, done + 10 * EPOCHS * N_TRAIN)[done:],
+        "net": net,
+    }
+
+
+def _steps(run: dict[str, Any]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return what each step was given: X_batch and y_batch, of right shapes."""
+    hint = "each step of train is forward, then self.backward(X_batch, y_batch)"
+    ok(len(run["steps"]) > 0, expected="steps by self.backward", came="none", hint=hint)
+    steps = []
+    for noted in run["steps"]:
+        X = array(noted["X"], "X_batch in self.backward(X_batch, y_batch)", shape=(None, N_TRAIN))
+        steps.append((X, integers(noted["y"], "y_batch in self.backward(X_batch, y_batch)", shape=(len(X),))))
+    return steps
+
+
+def _epochs(run: dict[str, Any]) -> list[list[int]]:
+    """Cut the sequence of samples into epochs of equal length, each sample by its brightest pixel."""
+    rows = [int(row) for X, _ in _steps(run) for row in X.argmax(axis=1)]
+    whole = len(rows) % EPOCHS == 0
+    ok(whole, expected=f"{EPOCHS} epochs of {N_TRAIN} samples", came=f"{len(rows)} samples in all", hint=EVERY_ONE)
+    length = len(rows) // EPOCHS
+    return [rows[start : start + length] for start in range(0, len(rows), length)]
+
+
+def _each_sample_once(runs: list[dict[str, Any]]) -> None:
+    run = runs[0]
+    for X, labels in _steps(run):
+        ok(len(X) <= BATCH_SIZE, expected=f"batches of at most {BATCH_SIZE}", came=f"{len(X)}", hint="use batch_size")
+        rows = X.argmax(axis=1)
+        hint = "X_val is there to measure the accuracy, never to step on"
+        ours = bool(np.isclose(X, BRIGHT * np.eye(N_TRAIN)[rows]).all())
+        ok(ours, expected="steps on rows of X_train alone", came="a step on other rows", hint=hint)
+        hint = "index X and y by the same row numbers"
+        matched = bool((run["y"][rows] == labels).all())
+        ok(matched, expected="each sample with its own label", came="labels of other samples", hint=hint)
+    for epoch in _epochs(run):
+        came = f"{len(set(epoch))} different ones among {len(epoch)}"
+        once = sorted(epoch) == list(range(N_TRAIN))
+        ok(once, expected=f"each of {N_TRAIN} samples once in an epoch", came=came, hint=EVERY_ONE)
+    n_steps, wanted = len(run["steps"]), EPOCHS * -(-N_TRAIN // BATCH_SIZE)
+    ok(n_steps == wanted, expected=f"{wanted} steps in all", came=f"{n_steps}", hint="one step a batch")
+    _replay_agrees(run)
+
+
+def _replay(run: dict[str, Any]) -> list[Weights]:
+    """Return the weights after each epoch, by trusted steps on what was noted."""
+    weights, velocities = dict(run["start"]), {name: np.zeros_like(run["start"][name]) for name in PARAMETERS}
+    after, seen, length = [], 0, len(_epochs(run)[0])
+    for (X, labels), noted in zip(_steps(run), run["steps"], strict=True):
+        momentum = number(noted["momentum"], "momentum")
+        probes.step(weights, velocities, X, labels, run["net"].learning_rate, momentum)
+        seen += len(X)
+        if seen % length == 0:
+            after.append(dict(weights))
+    return after
+
+
+def _replay_agrees(run: dict[str, Any]) -> None:
+    end = _replay(run)[-1]
+    error = max(relative_error(run["end"][name], end[name]) for name in PARAMETERS)
+    hint = "train changes the weights by its steps alone: no new start, no other update"
+    came = f"others, by {error:.2g}"
+    ok(bool(error < 1e-2), expected="the weights that the steps of train lead to", came=came, hint=hint)
+
+
+def _reshuffled(runs: list[dict[str, Any]]) -> None:
+    orders = {tuple(epoch) for epoch in _epochs(runs[0])}
+    expected = f"another order in each of {EPOCHS} epochs"
+    ok(
+        len(orders) == EPOCHS,
+        expected=expected,
+        came=f"{len(orders)} order(s)",
+        hint="shuffle within the loop of epochs",
+    )
+    sorted_too = any(order == tuple(range(len(order))) for order in orders)
+    ok(not sorted_too, expected="shuffled epochs", came="one in the given order", hint="shuffle before each epoch")
+
+
+def _reproducible(runs: list[dict[str, Any]]) -> None:
+    hint = "draw the order from the generator that the seed made, self.rng"
+    orders = [_epochs(run) for run in runs]
+    ok(orders[0] == orders[1], expected="the same training from the same seed", came="another order", hint=hint)
+
+
+def _histories(run: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    answer = run["answer"]
+    hint = "return train_losses, val_accuracies"
+    pair = isinstance(answer, (tuple, list)) and len(answer) == 2
+    ok(pair, expected="two histories from train", came=answer if not pair else "", hint=hint)
+    hint = "append one value to each at the end of each epoch"
+    losses = array(answer[0], "train_losses", shape=(EPOCHS,), hint=hint)
+    return losses, array(answer[1], "val_accuracies", shape=(EPOCHS,), hint=hint)
+
+
+def _histories_right(runs: list[dict[str, Any]]) -> None:
+    run = runs[0]
+    _, accuracies = _histories(run)
+    X_val, y_val = run["val"]
+    after = _replay(run)
+    for epoch, (came, weights) in enumerate(zip(accuracies, after, strict=False)):
+        right = float(np.mean(probes.activations(weights, X_val)["a2"].argmax(axis=1) == y_val))
+        hint = "the share of X_val that is predicted right, from 0 to 1, after the epoch's last step"
+        # One sample of slack: in float32 two logits may tie.
+        expected = f"the accuracy on X_val after epoch {epoch + 1}"
+        ok(bool(abs(came - right) < 1.5 / N_VAL), expected=expected, came=f"{came:.4g}", hint=hint)
+
+
+def _loss_falls(runs: list[dict[str, Any]]) -> None:
+    losses, _ = _histories(runs[0])
+    falls = bool(losses[-1] < losses[0])
+    hint = "the mean of the losses of this epoch's batches; start each epoch from zero"
+    ok(falls, expected="a loss that is lower in the last epoch than in the first", came=str(losses.round(3)), hint=hint)
+
+
+def _untouched(runs: list[dict[str, Any]]) -> None:
+    run = runs[0]
+    for name, given in (("X_train", run["X"]), ("y_train", run["y"])):
+        after = array(value(run[f"{name[0]} after"]), name, shape=given.shape)
+        hint = "shuffle a list of row numbers, not the arrays themselves"
+        ok(bool((after == given).all()), expected=f"{name} as it was", came="changed values or order", hint=hint)

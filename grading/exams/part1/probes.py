@@ -1,0 +1,283 @@
+"""What runs on the student's side during the exams of Part I: a trusted network and recorders.
+
+Plain source that the exams send over: NumPy, pandas' and scikit-learn's own classes, nothing of `grading`, and no
+answers. The exams import it as well, to compute with the same trusted network on their own side.
+
+Weights are *canonical* here: W1 (n_hidden, n_input), b1 (n_hidden,), W2 (n_output, n_hidden), b2 (n_output,), float64,
+whatever layout and type a student's network uses.
+"""
+
+import time
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
+
+PARAMETERS = ("W1", "b1", "W2", "b2")
+RUNS: list[dict] = []  # what RecordingMLP networks were made with and trained on, one a network
+STEPS: list[dict] = []  # what `backward` of a recording network was given
+FITS: list[dict] = []  # what recording estimators were fitted on and asked to predict
+ALIVE: list = []  # the recorders themselves: an id is only unique while its object lives
+
+
+# --- the trusted network ------------------------------------------------------------------------------------------
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities, row by row."""
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def activations(weights: dict, X: np.ndarray) -> dict:
+    """z1, a1, z2, a2 of the samples in the rows of X."""
+    z1 = X @ weights["W1"].T + weights["b1"]
+    a1 = np.maximum(z1, 0)
+    z2 = a1 @ weights["W2"].T + weights["b2"]
+    return {"z1": z1, "a1": a1, "z2": z2, "a2": softmax(z2)}
+
+
+def gradients(weights: dict, X: np.ndarray, y: np.ndarray) -> dict:
+    """Gradients of the mean cross-entropy by backpropagation."""
+    kept = activations(weights, X)
+    delta2 = kept["a2"].copy()
+    delta2[np.arange(len(y)), y] -= 1
+    delta2 /= len(y)
+    delta1 = (delta2 @ weights["W2"]) * (kept["z1"] > 0)
+    return {"W1": delta1.T @ X, "b1": delta1.sum(axis=0), "W2": delta2.T @ kept["a1"], "b2": delta2.sum(axis=0)}
+
+
+def step(weights: dict, velocities: dict, X: np.ndarray, y: np.ndarray, learning_rate: float, momentum: float) -> None:
+    """One step with momentum, in place."""
+    for name, gradient in gradients(weights, X, y).items():
+        velocities[name] = momentum * velocities[name] - learning_rate * gradient
+        weights[name] = weights[name] + velocities[name]
+
+
+class TrustedMLP:
+    """The network of Task 1 as its statement has it; arguments beyond those are taken and ignored."""
+
+    def __init__(self, n_input=784, n_hidden=128, n_output=10, learning_rate=0.01, seed=None, **extra):
+        self.learning_rate = learning_rate
+        self.seed = seed
+        self.rng = np.random.default_rng(seed)
+        self.W1 = self.rng.normal(0, np.sqrt(2 / n_input), (n_hidden, n_input))
+        self.W2 = self.rng.normal(0, np.sqrt(2 / n_hidden), (n_output, n_hidden))
+        self.b1, self.b2 = np.zeros(n_hidden), np.zeros(n_output)
+        self.velocities = {name: np.zeros_like(getattr(self, name)) for name in PARAMETERS}
+
+    def forward(self, X):
+        self.__dict__.update(activations(self.__dict__, np.asarray(X, dtype=float)))
+        return self.a2
+
+    def compute_loss(self, y_pred, y_true):
+        return float(-np.log(np.asarray(y_pred)[np.arange(len(y_true)), y_true] + 1e-8).mean())
+
+    def backward(self, X, y_true, momentum=0.9):
+        step(
+            self.__dict__, self.velocities, np.asarray(X, dtype=float), np.asarray(y_true), self.learning_rate, momentum
+        )
+
+    def train(self, X_train, y_train, X_val, y_val, epochs=50, batch_size=128, **extra):
+        X_train, y_train = np.asarray(X_train), np.asarray(y_train)
+        losses, accuracies = [], []
+        for _ in range(epochs):
+            order = self.rng.permutation(len(X_train))
+            total = 0.0
+            for start in range(0, len(order), batch_size):
+                batch = order[start : start + batch_size]
+                total += self.compute_loss(self.forward(X_train[batch]), y_train[batch]) * len(batch)
+                self.backward(X_train[batch], y_train[batch])
+            losses.append(total / len(X_train))
+            accuracies.append(float(np.mean(self.predict(X_val) == np.asarray(y_val))))
+        return losses, accuracies
+
+    def predict(self, X):
+        return self.forward(X).argmax(axis=1)
+
+
+class RecordingMLP(TrustedMLP):
+    """A trusted network that notes how it was made and trained, and takes at least `nap` seconds to train."""
+
+    nap = 0.0
+
+    def __init__(self, n_input=784, n_hidden=128, n_output=10, learning_rate=0.01, seed=None, **extra):
+        super().__init__(n_input, n_hidden, n_output, learning_rate, seed)
+        self.settings = {
+            "n_input": int(n_input),
+            "n_hidden": int(n_hidden),
+            "n_output": int(n_output),
+            "learning_rate": float(learning_rate),
+            "seed": seed,
+        }
+
+    def train(self, X_train, y_train, X_val, y_val, epochs=50, batch_size=128, **extra):
+        started = time.perf_counter()
+        time.sleep(self.nap)
+        history = super().train(X_train, y_train, X_val, y_val, epochs, batch_size)
+        RUNS.append(
+            {
+                "settings": self.settings,
+                "network": id(self),
+                "epochs": int(epochs),
+                "batch_size": int(batch_size),
+                "X": np.array(X_train, dtype=float),
+                "y": np.array(y_train),
+                "seconds": time.perf_counter() - started,
+            }
+        )
+        ALIVE.append(self)
+        return history
+
+
+# --- a student's network with trusted neighbours ------------------------------------------------------------------
+
+
+def bare(cls):
+    """An instance whose `__init__` has not run."""
+    return cls.__new__(cls)
+
+
+def canonical(net, n_input: int) -> dict:
+    """The weights of a student's network in the layout of this module."""
+    W1, W2 = np.asarray(net.W1, dtype=float), np.asarray(net.W2, dtype=float)
+    b1, b2 = np.ravel(np.asarray(net.b1, dtype=float)), np.ravel(np.asarray(net.b2, dtype=float))
+    return {
+        "W1": W1 if W1.shape == (b1.size, n_input) else W1.T,
+        "b1": b1,
+        "W2": W2 if W2.shape == (b2.size, b1.size) else W2.T,
+        "b2": b2,
+    }
+
+
+def assisted(cls, trusted):
+    """A subclass of a student's network in which the methods named are trusted ones."""
+
+    def relu(self, x):
+        return np.maximum(x, 0)
+
+    def relu_derivative(self, x):
+        return (np.asarray(x) > 0).astype(float)
+
+    def softmax_(self, x):
+        return softmax(np.asarray(x))
+
+    def forward(self, X):
+        cls.forward(self, X)  # for whatever else it keeps
+        right = activations(canonical(self, np.shape(X)[1]), np.asarray(X, dtype=float))
+        for name, values in right.items():
+            kept = np.shape(getattr(self, name, None))
+            if kept in (values.shape, values.T.shape):
+                setattr(self, name, values if kept == values.shape else values.T)
+        return right["a2"]
+
+    def compute_loss(self, y_pred, y_true):
+        return TrustedMLP.compute_loss(self, y_pred, y_true)
+
+    def backward(self, X, y_true, momentum=0.9):
+        weights = canonical(self, np.shape(X)[1])
+        velocities = self.__dict__.setdefault("trusted_velocities", {name: 0 * weights[name] for name in PARAMETERS})
+        step(weights, velocities, np.asarray(X, dtype=float), np.asarray(y_true), self.learning_rate, momentum)
+        for name in PARAMETERS:
+            mine = np.asarray(getattr(self, name))
+            values = weights[name] if mine.ndim < 2 or mine.shape == weights[name].shape else weights[name].T
+            setattr(self, name, values.reshape(mine.shape).astype(mine.dtype))
+
+    def predict(self, X):
+        return activations(canonical(self, np.shape(X)[1]), np.asarray(X, dtype=float))["a2"].argmax(axis=1)
+
+    methods = {
+        "relu": relu,
+        "relu_derivative": relu_derivative,
+        "softmax": softmax_,
+        "forward": forward,
+        "compute_loss": compute_loss,
+        "backward": backward,
+        "predict": predict,
+    }
+    return type(cls.__name__, (cls,), {name: methods[name] for name in trusted})
+
+
+def recording(cls, trusted):
+    """`assisted`, with a trusted `backward` that also notes what it is given in `STEPS`."""
+    helped = assisted(cls, [*trusted, "backward"])
+
+    def backward(self, X, y_true, momentum=0.9):
+        STEPS.append({"X": np.array(X), "y": np.array(y_true), "momentum": float(momentum)})
+        helped.backward(self, X, y_true, momentum)
+
+    return type(cls.__name__, (helped,), {"backward": backward})
+
+
+# --- recording estimators -----------------------------------------------------------------------------------------
+
+
+class NearestMean(ClassifierMixin, BaseEstimator):
+    """A classifier by the nearest class mean; column 0 of X numbers the samples and is not used.
+
+    Notes in `FITS` the samples of each fit and of each prediction, with the object that was asked.
+    """
+
+    def __init__(self, spread=1.0):
+        self.spread = spread
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.means_ = np.stack([X[y == label, 1:].mean(axis=0) for label in self.classes_])
+        FITS.append({"what": "fit", "model": id(self), "rows": X[:, 0].astype(int), "labels": np.array(y)})
+        ALIVE.append(self)
+        return self
+
+    def predict(self, X):
+        FITS.append({"what": "predict", "model": id(self), "rows": X[:, 0].astype(int)})
+        distances = ((X[:, None, 1:] - self.means_[None]) ** 2).sum(axis=2)
+        return self.classes_[distances.argmin(axis=1)]
+
+
+class RecordingScaler(TransformerMixin, BaseEstimator):
+    """A transformer that changes nothing and notes the samples that it is fitted on."""
+
+    def fit(self, X, y=None):
+        self.fitted_ = True
+        FITS.append({"what": "scaler", "rows": X[:, 0].astype(int)})
+        return self
+
+    def transform(self, X):
+        return X
+
+
+class Scripted(ClassifierMixin, BaseEstimator):
+    """An estimator that answers from a table by the sample's number, in column 0, and naps as long as it is told."""
+
+    def __init__(self, table=None, fit_nap=0.0, predict_nap=0.0, name=""):
+        self.table = table
+        self.fit_nap = fit_nap
+        self.predict_nap = predict_nap
+        self.name = name
+
+    def fit(self, X, y):
+        started = time.perf_counter()
+        time.sleep(self.fit_nap)
+        self.classes_ = np.unique(y)
+        self._note("fit", X, started)
+        return self
+
+    def predict(self, X):
+        started = time.perf_counter()
+        time.sleep(self.predict_nap)
+        answer = np.asarray(self.table)[X[:, 0].astype(int)]
+        self._note("predict", X, started)
+        return answer
+
+    def _note(self, what, X, started):
+        seconds = time.perf_counter() - started
+        FITS.append({"what": what, "name": self.name, "rows": X[:, 0].astype(int), "seconds": seconds})
+
+
+def forgiving(cls):
+    """A subclass of LogisticRegression that takes, and drops, an argument which newer versions no longer have."""
+
+    def __init__(self, **settings):
+        settings.pop("multi_class", None)
+        cls.__init__(self, **settings)
+
+    return type(cls.__name__, (cls,), {"__init__": __init__, "__module__": cls.__module__})

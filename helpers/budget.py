@@ -1,0 +1,131 @@
+"""How much a notebook computes: three budgets, one setting, every number open to change."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+BudgetName = Literal["grade", "quick", "full"]
+BUDGETS: tuple[BudgetName, ...] = ("grade", "quick", "full")
+
+# What nbgrader puts in NBGRADER_EXECUTION while it runs a notebook by itself.
+GRADING_RUNS = ("autograde", "validate")
+
+
+def budget_name() -> BudgetName:
+    """Say which budget holds: nbgrader's runs use `grade`, else `LAB_BUDGET` decides, else it is `quick`.
+
+    Returns
+    -------
+    {"grade", "quick", "full"}
+        `NBGRADER_EXECUTION` wins, so that no setting of a student's machine reaches the grading.
+
+    Raises
+    ------
+    ValueError
+        Where `LAB_BUDGET` holds anything else.
+    """
+    if os.environ.get("NBGRADER_EXECUTION") in GRADING_RUNS:
+        return "grade"
+    return _checked(os.environ.get("LAB_BUDGET") or "quick", "LAB_BUDGET")
+
+
+def _checked(name: str, origin: str) -> BudgetName:
+    for known in BUDGETS:
+        if name == known:
+            return known
+    raise ValueError(f"{origin} is {name!r}; expected one of {', '.join(BUDGETS)}.")
+
+
+@dataclass(slots=True)  # slots: a mistyped field is an error, not a new attribute that changes nothing
+class Part1Budget:
+    """The numbers that decide how long Part I runs; change any in place, as in `budget.epochs = 5`."""
+
+    name: BudgetName
+    n_images: int  # how many images of the data are used at all, before the split
+    epochs: int  # of the main training run
+    learning_rates: tuple[float, ...]  # compared with each other …
+    rate_epochs: int  # … over so many epochs each
+    batch_sizes: tuple[int, ...]
+    batch_epochs: int
+    tsne_samples: int
+    tsne_iterations: int
+    svm_samples: int  # training images for the grid search
+    fold_samples: int  # images for the K-fold comparison
+    fold_epochs: int
+
+    def describe(self) -> str:
+        """Sum up the numbers in one line for people."""
+        return (
+            f"{self.name}: {self.n_images:,} images, {self.epochs} epochs, "
+            f"SVM search on {self.svm_samples:,}, t-SNE of {self.tsne_samples:,}"
+        )
+
+
+# fmt: off
+PART1: dict[str, tuple[Any, Any, Any]] = {
+    #                   grade          quick                full
+    "n_images":        (400,           10_000,              70_000),
+    "epochs":          (2,             20,                  50),
+    "learning_rates":  ((0.01, 0.1),   (0.001, 0.01, 0.1),  (0.001, 0.01, 0.1)),
+    "rate_epochs":     (1,             8,                   20),
+    "batch_sizes":     ((64, 128),     (16, 64, 128, 512),  (16, 64, 128, 512)),
+    "batch_epochs":    (1,             8,                   15),
+    "tsne_samples":    (60,            1_500,               5_000),
+    "tsne_iterations": (250,           1_000,               1_000),
+    "svm_samples":     (100,           2_000,               5_000),
+    "fold_samples":    (100,           2_000,               5_000),
+    "fold_epochs":     (1,             10,                  20),
+}
+# fmt: on
+
+
+def part1_budget(name: str | None = None) -> Part1Budget:
+    """Read Part I's column of the table above.
+
+    Parameters
+    ----------
+    name : {"grade", "quick", "full"}, optional
+        By default what `budget_name` says.
+
+    Returns
+    -------
+    Part1Budget
+        A fresh one: changing it changes no other.
+
+    Raises
+    ------
+    ValueError
+        Where there is no such budget.
+    """
+    chosen = budget_name() if name is None else _checked(name, "The budget's name")
+    column = BUDGETS.index(chosen)
+    return Part1Budget(name=chosen, **{field: row[column] for field, row in PART1.items()})
+
+
+PARTS: dict[str, Callable[[str | None], Part1Budget]] = {"part1": part1_budget}
+
+
+def get_budget(part: str, name: str | None = None) -> Part1Budget:
+    """Look up the budget of one part of the lab.
+
+    Parameters
+    ----------
+    part : str
+        A key of `PARTS`, such as "part1".
+    name : {"grade", "quick", "full"}, optional
+        By default what `budget_name` says.
+
+    Returns
+    -------
+    Part1Budget
+        Fresh, to be changed at will.
+
+    Raises
+    ------
+    ValueError
+        Where there is no such part or no such budget.
+    """
+    if part not in PARTS:
+        raise ValueError(f"There is no part {part!r}; expected one of {', '.join(PARTS)}.")
+    return PARTS[part](name)

@@ -1,0 +1,217 @@
+"""Loading MNIST from wherever it is, and splitting it."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import sources
+from .budget import budget_name
+from .download import DownloadFailed, download
+from .embedded import embedded_digits
+from .sources import DataUnavailable
+
+SOURCES = ("folder", "cache", "download", "embedded")
+EMBEDDED_DIGITS = "scikit-learn digits (embedded)"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Images and their labels, with a name for figures.
+
+    `X` is float32 of shape (n, 784) in [0, 255], `y` int64 of shape (n,). `name` is what figures show,
+    `origin` says where the data came from.
+    """
+
+    X: NDArray[np.float32]
+    y: NDArray[np.int64]
+    name: str
+    origin: str
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {len(self):,} images, {self.origin}>"
+
+    def subset(self, n: int, seed: int = 42) -> "Dataset":
+        """Draw `n` images at random, each class in its proportion, in their old order.
+
+        Parameters
+        ----------
+        n : int
+            At least 1; where it is not below the number of images, the data set itself comes back.
+        seed : int
+            Of the choice. Smaller subsets lie in larger ones of the same seed.
+
+        Returns
+        -------
+        Dataset
+            Of the same name.
+
+        Raises
+        ------
+        ValueError
+            Where `n` is below 1.
+        """
+        if n < 1:
+            raise ValueError(f"n is {n}; expected the number of images to draw, 1 or more.")
+        if n >= len(self):
+            return self
+        # Each class is shuffled, then spread evenly over [0, 1]: any first stretch holds all in proportion.
+        rng = np.random.default_rng(seed)
+        place = np.empty(len(self))
+        for label in np.unique(self.y):
+            members = rng.permutation(np.flatnonzero(self.y == label))
+            place[members] = (np.arange(len(members)) + 0.5) / len(members)
+        chosen = np.sort(np.argsort(place, kind="stable")[:n])
+        return replace(self, X=self.X[chosen], y=self.y[chosen])
+
+
+def load_mnist(source: str | None = None) -> Dataset:
+    """Load MNIST, the training part first, then the test part: 70,000 images in OpenML's order.
+
+    Looks in the folder named by `LAB_DATA`, then in the cache (`LAB_CACHE` moves it), then downloads to the
+    cache. In the `grade` budget it is always the embedded digits: no network, the same everywhere.
+
+    Parameters
+    ----------
+    source : {"folder", "cache", "download", "embedded"}, optional
+        To use this source and no other. "download" fetches anew what the cache holds already;
+        "embedded" gives scikit-learn's 1,797 digits of 8 × 8 pixels, enlarged to the form of MNIST.
+
+    Returns
+    -------
+    Dataset
+        `X` float32 (n, 784) in [0, 255], `y` int64 (n,).
+
+    Raises
+    ------
+    ValueError
+        Where `source` is none of these.
+    DataUnavailable
+        Where no source has the data; the text lists what was tried and how to go on.
+    CorruptData
+        Where a file is damaged; the text names it.
+    """
+    if source is not None and source not in SOURCES:
+        raise ValueError(f"source is {source!r}; expected one of {', '.join(SOURCES)}, or None to try them in turn.")
+    if budget_name() == "grade" or source == "embedded":
+        return Dataset(*embedded_digits(), name=EMBEDDED_DIGITS, origin="shipped with scikit-learn, enlarged from 8×8")
+    tried: list[str] = []
+    for name in SOURCES[:3] if source is None else (source,):
+        found = _LOADERS[name]()
+        if isinstance(found, Dataset):
+            return found
+        if name == "folder" and source is None and sources.data_root() is not None:
+            print(f"{found[0]}; looking in the cache, then on the network.")
+        tried += found
+    reasons = "\n".join(f"  - {reason}" for reason in tried)
+    raise DataUnavailable(f"MNIST can't be loaded. Tried:\n{reasons}\n{sources.how_to_supply(sources.MNIST)}")
+
+
+# Each of the three returns the data, or the reasons why it has none.
+
+
+def _from_folder() -> Dataset | list[str]:
+    root = sources.data_root()
+    if root is None:
+        return ["folder: LAB_DATA is not set"]
+    folder = sources.raw_folder(root, sources.MNIST)
+    missing = sources.missing_files(folder)
+    if missing:
+        return [f"folder (LAB_DATA): {folder} lacks {', '.join(missing)}"]
+    remedy = "Copy the file into the folder again, or unset LAB_DATA to have it downloaded."
+    return Dataset(*sources.read_folder(folder, remedy), name="MNIST", origin=f"from the folder {root} (LAB_DATA)")
+
+
+def _from_cache() -> Dataset | list[str]:
+    folder = sources.raw_folder(sources.cache_root(), sources.MNIST)
+    missing = sources.missing_files(folder)
+    if missing:
+        return [f"cache: {folder} lacks {', '.join(missing)}"]
+    return _read_cache(folder, f"from the cache {_tilde(folder)}")
+
+
+def _from_network() -> Dataset | list[str]:
+    folder = sources.raw_folder(sources.cache_root(), sources.MNIST)
+    try:
+        address = download(sources.MNIST, folder, sources.missing_files(folder) or sources.FILES)
+    except DownloadFailed as error:
+        return [f"download: {reason}" for reason in error.reasons]
+    return _read_cache(folder, f"downloaded from {address}")
+
+
+_LOADERS = {"folder": _from_folder, "cache": _from_cache, "download": _from_network}
+
+
+def _read_cache(folder: Path, origin: str) -> Dataset:
+    remedy = "Delete the file and load again: what the cache lacks is downloaded."
+    return Dataset(*sources.read_folder(folder, remedy), name="MNIST", origin=origin)
+
+
+def where_is_mnist() -> str:
+    """Say in one line which source `load_mnist()` would use now, without loading anything.
+
+    Returns
+    -------
+    str
+        For people. A `LAB_DATA` that names no folder is reported here and raised by `load_mnist`.
+    """
+    if budget_name() == "grade":
+        return "scikit-learn digits, embedded (budget grade)"
+    try:
+        root = sources.data_root()
+    except DataUnavailable as error:
+        return f"none: {error}"
+    if root is not None and not sources.missing_files(sources.raw_folder(root, sources.MNIST)):
+        return f"MNIST in the folder {root} (LAB_DATA)"
+    folder = sources.raw_folder(sources.cache_root(), sources.MNIST)
+    if not sources.missing_files(folder):
+        return f"MNIST in the cache {_tilde(folder)}"
+    return f"MNIST will be downloaded to {_tilde(folder)} ({sources.MNIST.megabytes} MB)"
+
+
+def _tilde(folder: Path) -> str:
+    """Shorten a path below the home folder."""
+    home = Path.home()
+    return f"~/{folder.relative_to(home).as_posix()}" if folder.is_relative_to(home) else str(folder)
+
+
+def split_dataset(X: NDArray, y: NDArray, seed: int = 42) -> tuple[NDArray, ...]:
+    """Split into 70 % training, 15 % validation and 15 % test data, each class in its proportion.
+
+    Holds out 30 %, then halves it: 70,000 images give 49,000, 10,500 and 10,500.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, …)
+        Images.
+    y : ndarray, shape (n,)
+        Their labels, at least 7 of each class, so that each has its place in every part.
+    seed : int
+        The `random_state` of both steps.
+
+    Returns
+    -------
+    X_train, X_val, X_test, y_train, y_val, y_test : ndarray
+        Copies.
+
+    Raises
+    ------
+    ValueError
+        Where `X` and `y` differ in length or a class has too few members.
+    """
+    from sklearn.model_selection import train_test_split
+
+    if len(X) != len(y):
+        raise ValueError(f"X has {len(X):,} rows and y {len(y):,} labels; expected as many of one as of the other.")
+    labels, counts = np.unique(y, return_counts=True)
+    few = {label: count for label, count in zip(labels.tolist(), counts.tolist(), strict=True) if count < 7}
+    if few:
+        found = ", ".join(f"class {label}: {count}" for label, count in few.items())
+        raise ValueError(f"Splitting 70/15/15 needs at least 7 images of every class; found {found}. Use more images.")
+    X_train, X_held, y_train, y_held = train_test_split(X, y, test_size=0.3, stratify=y, random_state=seed)
+    X_val, X_test, y_val, y_test = train_test_split(X_held, y_held, test_size=0.5, stratify=y_held, random_state=seed)
+    return X_train, X_val, X_test, y_train, y_val, y_test

@@ -1,0 +1,65 @@
+"""The first cell of every notebook."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from platform import python_version
+
+from .budget import Part1Budget, budget_name, get_budget
+from .data import where_is_mnist
+from .device import describe_cpu, describe_device, requested_device, use_one_thread
+from .seeds import seed_everything
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What `setup` found; `budget` may be changed field by field."""
+
+    part: str
+    budget: Part1Budget
+    device_line: str
+    data_line: str
+
+
+def setup(part: str) -> Lab:
+    """Prepare a notebook: seeds, figure style, threads; say in four lines what it will work with.
+
+    Parameters
+    ----------
+    part : str
+        Such as "part1".
+
+    Returns
+    -------
+    Lab
+        With the part's budget.
+
+    Raises
+    ------
+    ValueError
+        Where the part, `LAB_BUDGET` or `LAB_DEVICE` is none that exists.
+    """
+    budget = get_budget(part)
+    requested_device()  # a wrong LAB_DEVICE should stop here, not half-way through
+    if budget_name() == "grade":
+        use_one_thread()
+
+    from . import plots
+
+    plots.use_style()
+    lab = Lab(part, budget, _device_line(part), where_is_mnist())
+    seed_everything(42)  # after the line above, which may have imported torch
+    packages = ("NumPy", "scikit-learn", "matplotlib")
+    versions = ", ".join([f"Python {python_version()}", *(f"{name} {version(name)}" for name in packages)])
+    for label, text in (
+        ("versions", versions),
+        ("device", lab.device_line),
+        ("budget", budget.describe()),
+        ("data", lab.data_line),
+    ):
+        print(f"{label:<10}{text}")
+    return lab
+
+
+def _device_line(part: str) -> str:
+    """Describe where a part computes; Part I needs no torch, so none is imported to find out."""
+    return f"{describe_cpu()} (Part I is NumPy: no GPU is used)" if part == "part1" else describe_device()

@@ -1,0 +1,34 @@
+"""Settings of nbgrader for this course; read by every `nbgrader` command that is run in this folder."""
+
+import os
+import secrets
+
+from nbgrader.converters import GenerateAssignment
+
+c = get_config()  # noqa: F821 - nbgrader defines it
+
+c.CourseDirectory.course_id = "digits-and-garments"
+
+# --- The release ------------------------------------------------------------------------------------
+# Our own step comes first: it writes the course's address and version into the notebooks.
+c.GenerateAssignment.preprocessors = [
+    "grading.release.FillInAddress",
+    *GenerateAssignment.class_traits()["preprocessors"].default(),
+]
+c.ClearSolutions.code_stub = {"python": "raise NotImplementedError  # replace this line with your code"}
+# Mark schemes lie in the locked question cells above the answers, where nbgrader does not expect them.
+c.ClearMarkScheme.enforce_metadata = False
+
+# --- Grading ----------------------------------------------------------------------------------------
+# A test cell that a student deleted comes back; without this its points would silently stay open.
+c.OverwriteCells.add_missing_cells = True
+# Seconds of wall time a cell; far above what any cell of ours needs in the `grade` budget.
+c.Execute.timeout = 120
+c.Execute.startup_timeout = 120
+# A kernel holds nothing worth a farewell once its cells have run: this saves about two seconds a submission.
+c.Execute.shutdown_kernel = "immediate"
+c.LimitOutput.max_lines = 1000
+
+# One seed a run, so that every student of the run gets the same numbers, and the next run other ones.
+# Every verdict prints it: `GRADING_SEED=… nbgrader autograde …` repeats a run exactly.
+os.environ.setdefault("GRADING_SEED", str(secrets.randbelow(2**32)))

@@ -1,0 +1,78 @@
+"""Sample submissions: how one is described, and what it becomes, a namespace or a notebook.
+
+A submission is described by its cells: solution cells by their `grade_id`, from the reference solutions of
+`source/`, from files beside this one, or with single passages exchanged.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+ROOT = Path(__file__).parents[2]
+SOLUTION = re.compile(r"^[ \t]*### (BEGIN|END) SOLUTION[ \t]*\n", re.M)
+STUB = "raise NotImplementedError"
+
+Cells = dict[str, str]
+
+
+def notebook_path(tree: str, part: str) -> Path:
+    """Return the one notebook of a part in `source` or `release`."""
+    (path,) = (ROOT / tree / part).glob("*.ipynb")
+    return path
+
+
+@cache
+def read(tree: str, part: str) -> nbformat.NotebookNode:
+    """Read a part's notebook; shared, so not to be changed."""
+    return nbformat.read(notebook_path(tree, part), as_version=4)
+
+
+def solution_cells(tree: str, part: str) -> Cells:
+    """Return the sources of the solution cells by `grade_id`, without the marks of their regions.
+
+    From `source` these are the reference solutions, from `release` the stubs.
+    """
+    return {
+        cell.metadata.nbgrader.grade_id: SOLUTION.sub("", cell.source)
+        for cell in read(tree, part).cells
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution")
+    }
+
+
+def read_cells(path: Path) -> Cells:
+    """Read a file of solution cells, each under a line `# %% grade_id`."""
+    blocks = re.split(r"^# %% (\S+)\n", path.read_text(encoding="utf-8"), flags=re.M)[1:]
+    return {grade_id: source.strip("\n") for grade_id, source in zip(blocks[::2], blocks[1::2], strict=True)}
+
+
+def exchange(cells: Cells, grade_id: str, *passages: tuple[str, str]) -> Cells:
+    """Return cells with passages of one exchanged; each must occur in it exactly once."""
+    source = cells[grade_id]
+    for old, new in passages:
+        assert source.count(old) == 1, f"{old!r} occurs {source.count(old)} times in {grade_id}"
+        source = source.replace(old, new)
+    return {**cells, grade_id: source}
+
+
+@cache
+def _imports(part: str) -> str:
+    (setup,) = (cell.source for cell in read("source", part).cells if cell.id == "setup")
+    return "\n".join(line for line in setup.splitlines() if re.match(r"(import|from) ", line))
+
+
+def namespace(part: str, cells: Cells) -> dict[str, Any]:
+    """Run solution cells after the imports of the notebook, as a kernel would, and return the names they define.
+
+    A cell that raises is passed over, as nbgrader does.
+    """
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(_imports(part), names)
+    for grade_id, source in cells.items():
+        try:
+            exec(compile(source, f"<cell {grade_id}>", "exec"), names)
+        except Exception as error:
+            names.setdefault("_errors", []).append((grade_id, error))
+    return names
