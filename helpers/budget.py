@@ -52,7 +52,10 @@ class Part1Budget:
     tsne_iterations: int
     svm_samples: int  # training images for the grid search
     fold_samples: int  # images for the K-fold comparison
+    folds: int
     fold_epochs: int
+    compare_samples: tuple[int, ...]  # training images of the comparison of costs, growing
+    n_jobs: int  # processor cores for the grid search; -1 for all
 
     def describe(self) -> str:
         """Sum up the numbers in one line for people."""
@@ -75,7 +78,10 @@ PART1: dict[str, tuple[Any, Any, Any]] = {
     "tsne_iterations": (250,           1_000,               1_000),
     "svm_samples":     (100,           2_000,               5_000),
     "fold_samples":    (100,           2_000,               5_000),
+    "folds":           (2,             5,                   5),
     "fold_epochs":     (1,             10,                  20),
+    "compare_samples": ((50, 100),     (1_000, 2_000, 4_000), (2_500, 5_000, 10_000, 20_000)),
+    "n_jobs":          (1,             -1,                  -1),
 }
 # fmt: on
 

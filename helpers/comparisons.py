@@ -9,6 +9,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from .style import COLOURS, FAINT, INK, WRONG, light_grid, line_style, new_figure, sparing
@@ -180,4 +181,52 @@ def fold_scores(scores: Mapping[str, Sequence[float]], title: str = "", source: 
     panel.set(ylim=(len(scores) - 0.4, -0.5), xlabel="Score on the held-out fold; bar: mean ± standard deviation")
     panel.tick_params(axis="y", length=0)
     light_grid(panel, "x")
+    return figure
+
+
+def scaling_curves(
+    curves: Mapping[str, Mapping[float, float]], x_label: str = "", y_label: str = "", title: str = "", source: str = ""
+) -> Figure:
+    """Show how costs grow with size: both axes logarithmic, so that a power law is a straight line.
+
+    Parameters
+    ----------
+    curves : mapping
+        Name of the model → size → cost; both above zero.
+    x_label, y_label : str
+        What size and cost are.
+    title, source : str
+        As for all figures.
+
+    Returns
+    -------
+    Figure
+        Each curve is named at its end, with the slope of the straight line through it, the exponent of its power law.
+    """
+    figure, axes = new_figure(1, 1, (7, 4), title, source)
+    panel: Axes = axes[0, 0]
+    if not sparing():
+        panel.set(xscale="log", yscale="log")
+    for row, (name, curve) in enumerate(curves.items()):
+        sizes, costs = np.array(sorted(curve.items()), dtype=float).T
+        panel.plot(sizes, costs, **line_style(row))
+        slope = np.polyfit(np.log(sizes), np.log(costs), 1)[0] if len(sizes) > 1 else np.nan
+        label = f"{name}\nslope {slope:.1f}"
+        panel.annotate(
+            label,
+            (sizes[-1], costs[-1]),
+            (8, 0),
+            textcoords="offset points",
+            va="center",
+            color=line_style(row)["color"],
+        )
+    panel.set(xlabel=x_label, ylabel=y_label)
+    if not sparing():
+        ticks = sorted({size for curve in curves.values() for size in curve})
+        panel.set_xticks(ticks, [f"{tick:,.0f}" for tick in ticks])
+        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panel.yaxis.set_major_formatter(FuncFormatter(lambda cost, _: f"{cost:g}"))
+        for axis in (panel.xaxis, panel.yaxis):
+            axis.set_minor_locator(NullLocator())
+    light_grid(panel, "both")
     return figure

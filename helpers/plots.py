@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from .comparisons import comparison_bars, confusion_matrices, fold_scores
+from .comparisons import comparison_bars, confusion_matrices, fold_scores, scaling_curves
 from .style import COLOURS, INK, RIGHT, WRONG, light_grid, line_style, new_figure, sparing, use_style
 
 __all__ = [

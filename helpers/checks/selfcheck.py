@@ -24,7 +24,7 @@ NOT_YET = "not yet"
 PASSED = "visible checks passed"
 
 
-class NotYet(Exception):
+class NotYet(Exception):  # noqa: N818 (an outcome, no error)
     """A check found something amiss: what it expected, what came, and where to look."""
 
     def __init__(self, expected: str, came: str, look: str) -> None:
@@ -33,8 +33,8 @@ class NotYet(Exception):
 
 
 def expect(condition: Any, expected: str, came: str, look: str) -> None:
-    """Raise `NotYet` with these three texts unless the condition holds; an array holds where all of it does."""
-    if not np.all(condition):
+    """Raise `NotYet` with these three texts unless the condition holds; an array or a table must hold throughout."""
+    if not (np.all(condition) if hasattr(condition, "shape") else condition):
         raise NotYet(expected, came, look)
 
 

@@ -276,8 +276,8 @@ class Scripted(ClassifierMixin, BaseEstimator):
 def forgiving(cls):
     """A subclass of LogisticRegression that takes, and drops, an argument which newer versions no longer have."""
 
-    def __init__(self, **settings):
+    def init(self, **settings):
         settings.pop("multi_class", None)
         cls.__init__(self, **settings)
 
-    return type(cls.__name__, (cls,), {"__init__": __init__, "__module__": cls.__module__})
+    return type(cls.__name__, (cls,), {"__init__": init, "__module__": cls.__module__})

@@ -1,0 +1,109 @@
+"""The command line: `python -m grading`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from grading import release as releases
+from grading.gradebook import Submission, submissions
+
+app = typer.Typer(help="Build releases and read grades of this course.", no_args_is_help=True, add_completion=False)
+Part = Annotated[str, typer.Argument(help="The assignment, such as part1.")]
+console = Console()
+
+
+@app.callback()
+def main() -> None:
+    """Build releases and read grades of this course."""
+
+
+@app.command()
+def release(
+    part: Part,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; fail where release/ is out of date.")] = False,
+) -> None:
+    """Build release/PART from source/PART with nbgrader, and look for leaks in it."""
+    try:
+        stale = releases.differences(part) if check else []
+        built = [] if check else releases.build(part)
+    except RuntimeError as error:
+        console.print(f"[red]{error}[/red]", highlight=False)
+        raise typer.Exit(1) from None
+    for path in built:
+        console.print(f"built {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
+    for line in stale:
+        console.print(f"[red]{line}[/red]", highlight=False)
+    if stale:
+        console.print(f"release/{part} is not what source/{part} gives: run make release PART={part} and commit it.")
+        raise typer.Exit(1)
+    if check:
+        console.print(f"release/{part} is fresh.")
+
+
+@app.command()
+def show(
+    part: Part,
+    student: Annotated[str, typer.Option(help="Only this student, with every reason.")] = "",
+) -> None:
+    """Show names, scores and the reasons for lost points of what was graded."""
+    try:
+        found = submissions(part, releases.ROOT)
+    except LookupError as error:
+        console.print(f"[red]{error}[/red]", highlight=False)
+        raise typer.Exit(1) from None
+    if student:
+        found = [submission for submission in found if submission.student == student]
+    if not found:
+        console.print(f"Nobody has handed in {part}." if not student else f"{student} has not handed in {part}.")
+        raise typer.Exit(1)
+    console.print(table(part, found, every_reason=bool(student)))
+
+
+def table(part: str, found: list[Submission], *, every_reason: bool = False) -> Table:
+    """Lay out submissions for a terminal: base and bonus apart, and why points were lost."""
+    result = Table(title=f"Scores of {part}", title_justify="left", show_lines=True)
+    for heading in ("student", "tests", "bonus", "answers", "total"):
+        result.add_column(heading, no_wrap=True, justify="left" if heading == "student" else "right")
+    result.add_column("lost points", overflow="fold")
+    for submission in found:
+        result.add_row(*_row(submission, every_reason))
+    return result
+
+
+def _row(submission: Submission, every_reason: bool) -> list[str]:
+    if not submission.cells:
+        return [
+            submission.student,
+            "–",
+            "–",
+            "–",
+            "–",
+            "[yellow]not graded: see the log of nbgrader autograde[/yellow]",
+        ]
+    tests, bonus = submission.points(), submission.points(bonus=True)
+    answers = submission.points(manual=True)
+    waiting = submission.to_grade()
+    lost = [_lost_line(cell, every_reason) for cell in submission.cells if cell.score is not None and not cell.manual]
+    return [
+        submission.student,
+        f"{tests:g} / {submission.maximum():g}",
+        f"{bonus:g} / {submission.maximum(bonus=True):g}",
+        f"{len(waiting)} to grade" if waiting else f"{answers:g} / {submission.maximum(manual=True):g}",
+        f"{tests + bonus + answers:g}",
+        "\n".join(line for line in lost if line) or "[green]none[/green]",
+    ]
+
+
+def _lost_line(cell, every_reason: bool) -> str:  # type: ignore[no-untyped-def]
+    if cell.score >= cell.max_score:
+        return ""
+    reasons = cell.reasons if every_reason else cell.reasons[:2]
+    separator = "\n    " if every_reason else "; "
+    return f"{cell.grade_id} −{cell.max_score - cell.score:g}: {separator.join(reasons).replace('[', chr(92) + '[')}"
+
+
+if __name__ == "__main__":
+    app()

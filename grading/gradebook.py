@@ -1,0 +1,119 @@
+"""What nbgrader's gradebook and the autograded notebooks say, as plain records: scores by cell, and reasons.
+
+To nbgrader a bonus cell is a cell like any other, so its maxima include the bonus. Here the base and the bonus are kept
+apart: a cell whose `grade_id` begins with `bonus-` is one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbgrader.api import Gradebook, MissingEntry
+
+BONUS = "bonus-"
+
+
+@dataclass(frozen=True)
+class CellScore:
+    """One graded cell of one submission.
+
+    Attributes
+    ----------
+    grade_id : str
+    score, max_score : float
+        Points; the score is None while nobody has given one.
+    manual : bool
+        Whether a person grades it.
+    reasons : tuple of str
+        What the verdict says of lost points, a line an idea.
+    """
+
+    grade_id: str
+    score: float | None
+    max_score: float
+    manual: bool
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def bonus(self) -> bool:
+        """Whether its points come on top of the base."""
+        return self.grade_id.startswith(BONUS)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A student's graded submission; without cells where nbgrader could not grade it."""
+
+    student: str
+    cells: tuple[CellScore, ...]
+
+    def points(self, *, manual: bool = False, bonus: bool = False) -> float:
+        """Sum the points of one kind of cell; what is not graded yet counts as nothing."""
+        return sum(cell.score or 0.0 for cell in self._kind(manual, bonus))
+
+    def maximum(self, *, manual: bool = False, bonus: bool = False) -> float:
+        """Sum the points that one kind of cell can earn."""
+        return sum(cell.max_score for cell in self._kind(manual, bonus))
+
+    def to_grade(self) -> list[str]:
+        """Return the cells that wait for a person."""
+        return [cell.grade_id for cell in self.cells if cell.score is None]
+
+    def _kind(self, manual: bool, bonus: bool) -> Iterator[CellScore]:
+        return (cell for cell in self.cells if cell.manual == manual and cell.bonus == bonus)
+
+
+def submissions(part: str, root: Path) -> list[Submission]:
+    """Read all submissions of a part, by student, with those that lie in `submitted/` but have no grades.
+
+    Raises
+    ------
+    LookupError
+        Where the gradebook does not know the part.
+    """
+    found = {path.parent.name: Submission(path.parent.name, ()) for path in (root / "submitted").glob(f"*/{part}")}
+    with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as gradebook:
+        try:
+            graded = gradebook.assignment_submissions(part)
+        except MissingEntry:
+            raise LookupError(f"The gradebook in {root} does not know {part}; run: make release PART={part}") from None
+        for submission in graded:
+            student = submission.student.id
+            reasons = _reasons(root / "autograded" / student / part)
+            cells = [_cell(grade, reasons) for notebook in submission.notebooks for grade in notebook.grades]
+            found[student] = Submission(student, tuple(cells))
+    return [found[student] for student in sorted(found)]
+
+
+def _cell(grade: object, reasons: dict[str, tuple[str, ...]]) -> CellScore:
+    """Turn one of nbgrader's grades into a record; a manual score has the last word, as it has in nbgrader."""
+    manual = grade.cell.cell_type == "markdown"  # type: ignore[attr-defined]
+    pending = grade.needs_manual_grade  # type: ignore[attr-defined]
+    score = None if pending else float(grade.score)  # type: ignore[attr-defined]
+    name = str(grade.name)  # type: ignore[attr-defined]
+    return CellScore(name, score, float(grade.max_score), manual, reasons.get(name, ()))  # type: ignore[attr-defined]
+
+
+def _reasons(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Return the lines about lost points by `grade_id`, from the outputs of the autograded notebooks."""
+    found = {}
+    for path in folder.glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+            if grade_id and cell.metadata.nbgrader.get("grade") and cell.cell_type == "code":
+                found[grade_id] = tuple(_lost(cell.outputs))
+    return found
+
+
+def _lost(outputs: list) -> Iterator[str]:
+    """Yield a line for each idea that lost its points, and for an error that left no verdict."""
+    for output in outputs:
+        if output.output_type == "error":
+            yield f"no verdict: {output.ename}: {output.evalue}"
+        lines = iter(output.get("text", "").splitlines() if output.output_type == "stream" else ())
+        for line in lines:
+            if line.startswith("  ✗ "):
+                yield line.removeprefix("  ✗ ")
+            elif line.startswith("      came: "):
+                yield line.strip()

@@ -1,0 +1,113 @@
+"""From `source/` to `release/`: nbgrader's generate_assignment, with the course's address filled in.
+
+nbgrader does the work; here is what it lacks: a step that writes into the notebooks where the course is published, and
+a look at the result before anybody else takes one.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+ROOT = Path(__file__).parents[1]
+# What no student may see, wherever it stands in a notebook.
+FORBIDDEN = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)|\bgrading\b.*\bexamine\b|grading\.exams")
+
+
+def course_address(root: Path = ROOT) -> dict[str, str]:
+    """Return what stands for `@REPOSITORY@` and `@TAG@` in the notebooks: `OWNER/REPO` and the version's tag."""
+    settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    return {"@REPOSITORY@": settings["tool"]["course"]["repository"], "@TAG@": f"v{settings['project']['version']}"}
+
+
+class FillInAddress(NbGraderPreprocessor):
+    """A step of generate_assignment that writes the course's address and tag into every cell that asks for them."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
+        """Replace the two marks in all sources."""
+        address = course_address()
+        for cell in nb.cells:
+            for mark, text in address.items():
+                cell.source = cell.source.replace(mark, text)
+        return nb, resources
+
+
+def build(part: str, root: Path = ROOT) -> list[Path]:
+    """Build `release/<part>/` anew and return its notebooks.
+
+    Raises
+    ------
+    RuntimeError
+        Where nbgrader refuses, or where a released notebook shows what no student may see.
+    """
+    nbgrader("generate_assignment", part, "--force", root=root)
+    notebooks = sorted((root / "release" / part).glob("*.ipynb"))
+    findings = [finding for path in notebooks for finding in leaks(path)]
+    if findings:
+        raise RuntimeError("\n".join([f"release/{part} shows what no student may see:", *findings]))
+    return notebooks
+
+
+def differences(part: str, root: Path = ROOT) -> list[str]:
+    """Build a part in a copy of the course, and return a line for each file of `release/` that is not the same.
+
+    Raises
+    ------
+    RuntimeError
+        As `build` does.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for name in ("nbgrader_config.py", "pyproject.toml"):
+            shutil.copy(root / name, copy)
+        shutil.copytree(root / "source" / part, copy / "source" / part)
+        build(part, copy)
+        fresh, committed = _files(copy / "release" / part), _files(root / "release" / part)
+    return [
+        f"release/{part}/{name} differs"
+        for name in sorted(fresh.keys() | committed.keys())
+        if fresh.get(name) != committed.get(name)
+    ]
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def nbgrader(*arguments: str, root: Path = ROOT, check: bool = True) -> str:
+    """Run an nbgrader command in the course's folder and return its log.
+
+    Raises
+    ------
+    RuntimeError
+        Where it fails and `check` is set; the text ends with the last lines of the log.
+    """
+    # nbgrader calls alembic by name, so this environment's programs must be found.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    command = [sys.executable, "-m", "nbgrader", *arguments]
+    run = subprocess.run(
+        command, cwd=root, env={**os.environ, "PATH": path}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if check and run.returncode:
+        tail = "\n".join(run.stdout.splitlines()[-15:])
+        raise RuntimeError(f"`nbgrader {' '.join(arguments)}` failed in {root}:\n{tail}")
+    return run.stdout
+
+
+def leaks(path: Path) -> list[str]:
+    """Return a line for each thing in a released notebook that a student must not see."""
+    found = []
+    for cell in nbformat.read(path, as_version=4).cells:
+        if match := FORBIDDEN.search(cell.source):
+            found.append(f"{path.name}, cell {cell.id}: {match.group(0)!r}")
+        if cell.get("outputs"):
+            found.append(f"{path.name}, cell {cell.id}: an output")
+    return found

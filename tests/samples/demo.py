@@ -1,0 +1,101 @@
+"""`make demo`: build the release, hand in a sample class, grade it, write feedback, show what came out.
+
+Everything happens to the sample students alone, so that it may be run beside the work of a real class.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from grading.__main__ import table
+from grading.gradebook import submissions
+from grading.release import ROOT, build
+from tests.samples.submissions import PREFIX, classroom, write
+
+PART = "part1"
+console = Console()
+
+
+def main() -> None:
+    """Run the demo; exit with 1 where a score is not what it should be."""
+    console.print(f"[bold]1 · Release[/bold]   release/{PART}/ from source/{PART}/")
+    for path in build(PART):
+        console.print(f"    {path.relative_to(ROOT)}")
+    students = classroom(PART)
+    console.print(f"[bold]2 · Class[/bold]     {len(students)} sample submissions in submitted/{PREFIX}*/")
+    write(PART, ROOT)
+    console.print(
+        "[bold]3 · Grading[/bold]   with stock nbgrader. This run has no sandbox: submissions run with your rights."
+    )
+    _nbgrader("autograde", "grading", len(students))
+    console.print("[bold]4 · Feedback[/bold]  a page a student")
+    _nbgrader("generate_feedback", "writing", len(students))
+    found = [submission for submission in submissions(PART, ROOT) if submission.student.startswith(PREFIX)]
+    console.print()
+    console.print(table(PART, found))
+    wrong = _surprises(students, found)
+    console.print(
+        "\n[bold]Look at[/bold]  feedback/sample-grace/part1/  what a student gets"
+        "\n         autograded/sample-grace/part1/  the notebook as it was graded"
+        f"\n         nbgrader formgrader             answers to grade by hand, in {_formgrader()}"
+        "\n         make clean                      removes the sample class and its grades"
+    )
+    for line in wrong:
+        console.print(f"[red]{line}[/red]", highlight=False)
+    sys.exit(bool(wrong))
+
+
+def _nbgrader(command: str, doing: str, total: int) -> None:
+    """Run an nbgrader command on the sample class, with a bar that follows its log."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    arguments = [sys.executable, "-m", "nbgrader", command, PART, f"--student={PREFIX}*", "--force"]
+    columns = (TextColumn("    {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    log = []
+    with (
+        Progress(*columns, console=console) as progress,
+        subprocess.Popen(
+            arguments,
+            cwd=ROOT,
+            env={**os.environ, "PATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as run,
+    ):
+        bar = progress.add_task(doing, total=total)
+        assert run.stdout is not None
+        done: set[str] = set()
+        for line in run.stdout:
+            log.append(line)
+            student = next((word for word in line.split("/") if word.startswith(PREFIX)), None)
+            if student and "Converting notebook" in line and student not in done:
+                done.add(student)
+                progress.update(bar, completed=len(done) - 1, description=f"{doing} {student}")
+        progress.update(bar, completed=total, description=doing)
+    if run.returncode:
+        console.print("".join(log[-20:]), highlight=False)
+        sys.exit(f"nbgrader {command} failed; the lines above say why.")
+
+
+def _surprises(students: list, found: list) -> list[str]:
+    """Return a line for each score that is not the one the sample was written for."""
+    graded = {submission.student: submission for submission in found}
+    lines = []
+    for student in students:
+        for cell in graded[student.id].cells:
+            wanted = cell.max_score - student.lost.get(cell.grade_id, 0.0)
+            if not cell.manual and cell.score != wanted:
+                lines.append(f"{student.id}: {cell.grade_id} got {cell.score}, expected {wanted:g}")
+    return lines
+
+
+def _formgrader() -> str:
+    return f"jupyter lab, started in {ROOT.name}/"
+
+
+if __name__ == "__main__":
+    main()
