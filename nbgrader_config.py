@@ -3,7 +3,7 @@
 import os
 import secrets
 
-from nbgrader.converters import GenerateAssignment
+from nbgrader.converters import GenerateAssignment, GenerateFeedback
 
 c = get_config()  # noqa: F821 - nbgrader defines it
 
@@ -28,6 +28,15 @@ c.Execute.startup_timeout = 120
 # A kernel holds nothing worth a farewell once its cells have run: this saves about two seconds a submission.
 c.Execute.shutdown_kernel = "immediate"
 c.LimitOutput.max_lines = 1000
+
+# --- Feedback ---------------------------------------------------------------------------------------
+# nbgrader's own page would show model answers, marking guides and the calls of the hidden tests, since autograding
+# puts them back into the notebook. Take out ClearMarkScheme to let students see the guides.
+c.GenerateFeedback.preprocessors = [
+    "nbgrader.preprocessors.ClearHiddenTests",
+    "nbgrader.preprocessors.ClearMarkScheme",
+    *GenerateFeedback.class_traits()["preprocessors"].default(),
+]
 
 # One seed a run, so that every student of the run gets the same numbers, and the next run other ones.
 # Every verdict prints it: `GRADING_SEED=… nbgrader autograde …` repeats a run exactly.

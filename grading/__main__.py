@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from grading import release as releases
-from grading.gradebook import Submission, submissions
+from grading.gradebook import CellScore, Submission, submissions
 
 app = typer.Typer(help="Build releases and read grades of this course.", no_args_is_help=True, add_completion=False)
 Part = Annotated[str, typer.Argument(help="The assignment, such as part1.")]
@@ -64,9 +66,10 @@ def show(
 
 def table(part: str, found: list[Submission], *, every_reason: bool = False) -> Table:
     """Lay out submissions for a terminal: base and bonus apart, and why points were lost."""
-    result = Table(title=f"Scores of {part}", title_justify="left", show_lines=True)
-    for heading in ("student", "tests", "bonus", "answers", "total"):
-        result.add_column(heading, no_wrap=True, justify="left" if heading == "student" else "right")
+    result = Table(title=f"Scores of {part}", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    result.add_column("student", no_wrap=True)
+    for heading in ("tests", "bonus", "answers", "total"):
+        result.add_column(heading, no_wrap=True, justify="right")
     result.add_column("lost points", overflow="fold")
     for submission in found:
         result.add_row(*_row(submission, every_reason))
@@ -75,34 +78,36 @@ def table(part: str, found: list[Submission], *, every_reason: bool = False) -> 
 
 def _row(submission: Submission, every_reason: bool) -> list[str]:
     if not submission.cells:
-        return [
-            submission.student,
-            "–",
-            "–",
-            "–",
-            "–",
-            "[yellow]not graded: see the log of nbgrader autograde[/yellow]",
-        ]
-    tests, bonus = submission.points(), submission.points(bonus=True)
-    answers = submission.points(manual=True)
-    waiting = submission.to_grade()
-    lost = [_lost_line(cell, every_reason) for cell in submission.cells if cell.score is not None and not cell.manual]
+        return [submission.student, *4 * ["–"], "[yellow]not graded: see the log of nbgrader autograde[/yellow]"]
+    tests, bonus, answers = submission.points(), submission.points(bonus=True), submission.points(manual=True)
+    waiting = len(submission.to_grade())
     return [
         submission.student,
-        f"{tests:g} / {submission.maximum():g}",
-        f"{bonus:g} / {submission.maximum(bonus=True):g}",
-        f"{len(waiting)} to grade" if waiting else f"{answers:g} / {submission.maximum(manual=True):g}",
+        f"{tests:g}/{submission.maximum():g}",
+        f"{bonus:g}/{submission.maximum(bonus=True):g}",
+        f"{waiting} to grade" if waiting else f"{answers:g}/{submission.maximum(manual=True):g}",
         f"{tests + bonus + answers:g}",
-        "\n".join(line for line in lost if line) or "[green]none[/green]",
+        escape("\n".join(_lost_lines(submission, every_reason))) or "[green]none[/green]",
     ]
 
 
-def _lost_line(cell, every_reason: bool) -> str:  # type: ignore[no-untyped-def]
-    if cell.score >= cell.max_score:
-        return ""
-    reasons = cell.reasons if every_reason else cell.reasons[:2]
-    separator = "\n    " if every_reason else "; "
-    return f"{cell.grade_id} −{cell.max_score - cell.score:g}: {separator.join(reasons).replace('[', chr(92) + '[')}"
+def _lost_lines(submission: Submission, every_reason: bool) -> list[str]:
+    """Return a line for each reason; cells that share one (not attempted, a name that is missing) share a line."""
+    shared: dict[str, list[CellScore]] = {}
+    for cell in submission.cells:
+        if cell.manual or cell.score is None or cell.score >= cell.max_score:
+            continue
+        reasons = [f"{reason.idea}: {reason.came}" for reason in cell.reasons]
+        whole = {reason.came.partition(" in ")[0] for reason in cell.reasons}
+        if len(whole) == 1 and not cell.score and not every_reason:
+            reasons = list(whole)
+        for reason in reasons or ["no reason was recorded"]:
+            shared.setdefault(reason, []).append(cell)
+    return [f"{_cells(cells)}: {reason}" for reason, cells in shared.items()]
+
+
+def _cells(cells: list[CellScore]) -> str:
+    return cells[0].grade_id if len(cells) == 1 else f"{len(cells)} tests"
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from grading.judge import Fail
 from grading.wire import AuthoringError, Unreadable, printable
 
 Kind = Literal["passed", "fail", "error", "not attempted", "unexpected"]
+WHOLE = "the whole test"  # the one idea of an exam that is not split
 _EPSILON = 1e-6
 
 
@@ -199,8 +200,8 @@ def _complete(exam: Exam, reasons: list[Reason], failure: Exception | None) -> t
         total = exam.points - rest
         raise AuthoringError(f"the ideas of {exam.id} are worth {total:g} of {exam.points:g} points")
     if failure is not None and rest > _EPSILON:
-        return (*reasons, _lost("everything else" if reasons else exam.summary, rest, failure))
-    return tuple(reasons) or (Reason(exam.summary, exam.points, earned=True),)
+        return (*reasons, _lost("everything else" if reasons else WHOLE, rest, failure))
+    return tuple(reasons) or (Reason(WHOLE, exam.points, earned=True),)
 
 
 def _lost(name: str, points: float, error: Exception) -> Reason:

@@ -4,14 +4,24 @@ To nbgrader a bonus cell is a cell like any other, so its maxima include the bon
 apart: a cell whose `grade_id` begins with `bonus-` is one.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbgrader.api import Gradebook, MissingEntry
 
 BONUS = "bonus-"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """An idea that lost its points, with what came in place of what was expected."""
+
+    idea: str
+    came: str
 
 
 @dataclass(frozen=True)
@@ -25,15 +35,15 @@ class CellScore:
         Points; the score is None while nobody has given one.
     manual : bool
         Whether a person grades it.
-    reasons : tuple of str
-        What the verdict says of lost points, a line an idea.
+    reasons : tuple of Reason
+        What the verdict says of lost points, one an idea.
     """
 
     grade_id: str
     score: float | None
     max_score: float
     manual: bool
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
 
     @property
     def bonus(self) -> bool:
@@ -86,17 +96,18 @@ def submissions(part: str, root: Path) -> list[Submission]:
     return [found[student] for student in sorted(found)]
 
 
-def _cell(grade: object, reasons: dict[str, tuple[str, ...]]) -> CellScore:
+def _cell(grade: Any, reasons: dict[str, tuple[Reason, ...]]) -> CellScore:
     """Turn one of nbgrader's grades into a record; a manual score has the last word, as it has in nbgrader."""
-    manual = grade.cell.cell_type == "markdown"  # type: ignore[attr-defined]
-    pending = grade.needs_manual_grade  # type: ignore[attr-defined]
-    score = None if pending else float(grade.score)  # type: ignore[attr-defined]
-    name = str(grade.name)  # type: ignore[attr-defined]
-    return CellScore(name, score, float(grade.max_score), manual, reasons.get(name, ()))  # type: ignore[attr-defined]
+    manual = grade.cell.cell_type == "markdown"
+    # A regrade asks for another look at a manual score, and keeps it until then.
+    scored = grade.manual_score is not None or grade.auto_score is not None
+    score = float(grade.score) if scored else None
+    name = str(grade.name)
+    return CellScore(name, score, float(grade.max_score), manual, reasons.get(name, ()))
 
 
-def _reasons(folder: Path) -> dict[str, tuple[str, ...]]:
-    """Return the lines about lost points by `grade_id`, from the outputs of the autograded notebooks."""
+def _reasons(folder: Path) -> dict[str, tuple[Reason, ...]]:
+    """Return the reasons for lost points by `grade_id`, from the outputs of the autograded notebooks."""
     found = {}
     for path in folder.glob("*.ipynb"):
         for cell in nbformat.read(path, as_version=4).cells:
@@ -106,14 +117,13 @@ def _reasons(folder: Path) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _lost(outputs: list) -> Iterator[str]:
-    """Yield a line for each idea that lost its points, and for an error that left no verdict."""
+def _lost(outputs: list) -> Iterator[Reason]:
+    """Yield what the printed verdict says of each idea that lost its points, and an error that left no verdict."""
     for output in outputs:
         if output.output_type == "error":
-            yield f"no verdict: {output.ename}: {output.evalue}"
-        lines = iter(output.get("text", "").splitlines() if output.output_type == "stream" else ())
-        for line in lines:
-            if line.startswith("  ✗ "):
-                yield line.removeprefix("  ✗ ")
-            elif line.startswith("      came: "):
-                yield line.strip()
+            yield Reason("no verdict", f"{output.ename}: {output.evalue}")
+        if output.output_type == "stream":
+            for block in re.split(r"^  (?=[✓✗] )", output.text, flags=re.M):
+                if block.startswith("✗ "):
+                    came = re.search(r"^ *came: (.*)", block, flags=re.M)
+                    yield Reason(block[2:].partition("\n")[0], came.group(1) if came else "")

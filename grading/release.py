@@ -23,7 +23,7 @@ FORBIDDEN = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)|\bgradi
 
 
 def course_address(root: Path = ROOT) -> dict[str, str]:
-    """Return what stands for `@REPOSITORY@` and `@TAG@` in the notebooks: `OWNER/REPO` and the version's tag."""
+    """Return what stands for `@REPOSITORY@` and `@TAG@` in the notebooks: owner and name, and the version's tag."""
     settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     return {"@REPOSITORY@": settings["tool"]["course"]["repository"], "@TAG@": f"v{settings['project']['version']}"}
 

@@ -68,19 +68,19 @@ class Part1Budget:
 # fmt: off
 PART1: dict[str, tuple[Any, Any, Any]] = {
     #                   grade          quick                full
-    "n_images":        (400,           10_000,              70_000),
+    "n_images":        (300,           10_000,              70_000),
     "epochs":          (2,             20,                  50),
-    "learning_rates":  ((0.01, 0.1),   (0.001, 0.01, 0.1),  (0.001, 0.01, 0.1)),
+    "learning_rates":  ((0.01,),       (0.001, 0.01, 0.1),  (0.001, 0.01, 0.1)),
     "rate_epochs":     (1,             8,                   20),
-    "batch_sizes":     ((64, 128),     (16, 64, 128, 512),  (16, 64, 128, 512)),
+    "batch_sizes":     ((64,),         (16, 64, 128, 512),  (16, 64, 128, 512)),
     "batch_epochs":    (1,             8,                   15),
-    "tsne_samples":    (60,            1_500,               5_000),
+    "tsne_samples":    (50,            1_500,               5_000),
     "tsne_iterations": (250,           1_000,               1_000),
-    "svm_samples":     (100,           2_000,               5_000),
+    "svm_samples":     (60,            2_000,               5_000),
     "fold_samples":    (100,           2_000,               5_000),
     "folds":           (2,             5,                   5),
     "fold_epochs":     (1,             10,                  20),
-    "compare_samples": ((50, 100),     (1_000, 2_000, 4_000), (2_500, 5_000, 10_000, 20_000)),
+    "compare_samples": ((50, 100),     (1_000, 2_000, 4_000), (1_250, 2_500, 5_000, 10_000)),
     "n_jobs":          (1,             -1,                  -1),
 }
 # fmt: on

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from .comparisons import comparison_bars, confusion_matrices, fold_scores, scaling_curves
@@ -24,12 +24,11 @@ __all__ = [
     "embedding_scatter",
     "fold_scores",
     "learning_curves",
+    "scaling_curves",
     "use_style",
-    "value_histograms",
 ]
 
 SIDE = 28
-MAX_VALUES = 1_000_000  # a histogram of more looks the same and takes seconds
 CENTRE_LABEL: dict[str, Any] = {
     "fontsize": 17,
     "fontweight": "bold",
@@ -218,33 +217,3 @@ def _apart(places: NDArray[Any], extent: NDArray[Any], distance: float = 0.065) 
         push = np.divide(offsets * (distance - gaps), 2 * gaps, out=np.zeros_like(offsets), where=close)
         scaled = scaled + push.sum(axis=1)
     return scaled * np.where(extent > 0, extent, 1)
-
-
-def value_histograms(arrays: Mapping[str, ArrayLike], bins: int = 60, title: str = "", source: str = "") -> Figure:
-    """Show how the values of arrays are distributed, as pixels before and after scaling.
-
-    Parameters
-    ----------
-    arrays : mapping
-        Panel's title → array of numbers of any shape; of very large ones an even sample is counted, while the
-        minimum and maximum named are those of all.
-    bins : int
-        Of each histogram; their heights are logarithmic, since most pixels are black.
-    title, source : str
-        As for all figures.
-
-    Returns
-    -------
-    Figure
-    """
-    figure, axes = new_figure(1, len(arrays), (3.6 * len(arrays), 3.2), title, source, sharey=True)
-    for index, (panel, (name, array)) in enumerate(zip(axes[0], arrays.items(), strict=True)):
-        values = np.asarray(array).ravel()
-        sample = values[:: -(-len(values) // MAX_VALUES)]
-        counts, edges = np.histogram(sample, bins=bins)
-        panel.stairs(counts / len(sample), edges, fill=True, color=COLOURS[index % len(COLOURS)])
-        panel.set(title=f"{name}\n{values.min():.4g} to {values.max():.4g}", xlabel="Value", yscale="log")
-        panel.minorticks_off()
-    axes[0, 0].yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %"))
-    axes[0, 0].set_ylabel("Share of values")
-    return figure

@@ -5,7 +5,6 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from .budget import budget_name
@@ -114,8 +113,8 @@ def new_figure(
         figure.supxlabel(f"Data: {source}", x=margin, ha="left", fontsize=8, color=FAINT)
     if sparing():
         figure.subplots_adjust(left=0.12, right=0.86, bottom=0.2, top=0.78, wspace=0.35)
-        for axis in (axis for panel in axes.flat for axis in (panel.xaxis, panel.yaxis)):
-            axis.set_major_locator(NullLocator())  # numbers on the axes are half of a small figure's cost
+        for panel in axes.flat:
+            panel.set_axis_off()  # axes are two thirds of a small figure's cost
     return figure, axes
 
 

@@ -51,18 +51,13 @@ def mlp_init(names: Names) -> None:
     for name, size in (("W1", 60_000), ("b1", 200), ("W2", 8_000), ("b2", 40)):
         for attribute in (name, "v" + name):
             expect(hasattr(net, attribute), f"an attribute `{attribute}`", "none", "Set it in `__init__`.")
-            came = np.size(getattr(net, attribute))
-            expect(
-                came == size,
-                f"{size:,} numbers in `{attribute}`",
-                f"{came:,}",
-                "Which layer is it, and how large?",
-            )
+            count = np.size(getattr(net, attribute))
+            expect(count == size, f"{size:,} numbers in `{attribute}`", f"{count:,}", "Which layer, and how large?")
     for attribute in ("b1", "b2", "vW1", "vb1", "vW2", "vb2"):
         values = np.asarray(getattr(net, attribute))
         expect(values == 0, f"zeros in `{attribute}`", "something else", "Only W1 and W2 start at random.")
     for name, n_in in (("W1", 300), ("W2", 200)):
-        came, wanted = float(np.std(getattr(net, name))), np.sqrt(2 / n_in)
+        came, wanted = float(np.std(getattr(net, name))), float(np.sqrt(2 / n_in))
         expect(
             abs(came / wanted - 1) < 0.05,
             f"a standard deviation of √(2/{n_in}) = {wanted:.4f} in `{name}`",
@@ -310,7 +305,9 @@ def mlp_train(names: Names) -> None:
     X, y = np.eye(11), np.arange(11) % 3
     seen: list[tuple[list[int], list[int]]] = []
 
-    class Watched(names["MLPFromScratch"]):  # type: ignore[misc, name-defined]
+    network_class: Any = names["MLPFromScratch"]
+
+    class Watched(network_class):
         def backward(self, X_batch: Any, y_batch: Any, *args: Any, **kwargs: Any) -> Any:
             seen.append((np.argmax(X_batch, axis=1).tolist(), np.asarray(y_batch).tolist()))
             return super().backward(X_batch, y_batch, *args, **kwargs)
@@ -437,7 +434,7 @@ def svm_grid_search(names: Names) -> None:
     rng = np.random.default_rng(3)
     y = np.repeat([0, 1], 12)
     X = rng.normal(size=(24, 4)) + 2 * y[:, None]
-    search = names["tune_svm"](X, y)
+    search = names["tune_svm"](X, y, cv=2)
     expect(
         isinstance(search, GridSearchCV),
         "a GridSearchCV",

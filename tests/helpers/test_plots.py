@@ -30,8 +30,8 @@ FIGURES = {
     "confusions": lambda **kw: plots.confusion_matrices({"MLP": (Y, PREDICTED), "SVM": np.eye(10, dtype=int)}, **kw),
     "bars": lambda **kw: plots.comparison_bars(TABLE, **kw),
     "folds": lambda **kw: plots.fold_scores({"MLP": [0.9, 0.92, 0.91], "SVM": [0.95, 0.96, 0.94]}, **kw),
-    "histograms": lambda **kw: plots.value_histograms(
-        {"Raw": RNG.random((60, 784)) * 255, "Scaled": RNG.random(99)}, **kw
+    "scaling": lambda **kw: plots.scaling_curves(
+        {"MLP": {1000: 1, 2000: 2.1}, "SVM": {1000: 1, 2000: 4.2}}, x_label="images", y_label="seconds", **kw
     ),
 }
 
@@ -177,11 +177,9 @@ def test_folds_write_mean_and_spread():
     assert "0.910 ± 0.010" in texts(plots.fold_scores({"MLP": [0.9, 0.92]}))
 
 
-def test_histograms_name_the_range_of_all_values(monkeypatch):
-    monkeypatch.setattr(plots, "MAX_VALUES", 10)
-    values = np.zeros(1000)
-    values[501] = 214
-    assert "Pixels\n0 to 214" in texts(plots.value_histograms({"Pixels": values}))
+def test_scaling_curves_name_their_exponents():
+    figure = plots.scaling_curves({"line": {10: 1, 20: 2, 40: 4}, "square": {10: 1, 20: 4, 40: 16}})
+    assert {"line\nslope 1.0", "square\nslope 2.0"} <= set(texts(figure))
 
 
 def test_ten_classes_have_ten_colours():

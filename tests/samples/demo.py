@@ -41,7 +41,7 @@ def main() -> None:
     console.print(
         "\n[bold]Look at[/bold]  feedback/sample-grace/part1/  what a student gets"
         "\n         autograded/sample-grace/part1/  the notebook as it was graded"
-        f"\n         nbgrader formgrader             answers to grade by hand, in {_formgrader()}"
+        "\n         jupyter lab                     then Nbgrader → Formgrader: answers to grade by hand"
         "\n         make clean                      removes the sample class and its grades"
     )
     for line in wrong:
@@ -91,10 +91,6 @@ def _surprises(students: list, found: list) -> list[str]:
             if not cell.manual and cell.score != wanted:
                 lines.append(f"{student.id}: {cell.grade_id} got {cell.score}, expected {wanted:g}")
     return lines
-
-
-def _formgrader() -> str:
-    return f"jupyter lab, started in {ROOT.name}/"
 
 
 if __name__ == "__main__":

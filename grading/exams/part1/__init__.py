@@ -1,5 +1,5 @@
-"""The exams of Part I: the network, how it learns, and what is built from estimators."""
+"""The exams of Part I: the network, its steps and its training, what is built around it, and the studies."""
 
-from grading.exams.part1 import estimators, learning, network
+from grading.exams.part1 import estimators, experiments, network, steps, training
 
-__all__ = ["estimators", "learning", "network"]
+__all__ = ["estimators", "experiments", "network", "steps", "training"]

@@ -8,15 +8,18 @@ whatever layout and type a student's network uses.
 """
 
 import time
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 
 PARAMETERS = ("W1", "b1", "W2", "b2")
-RUNS: list[dict] = []  # what RecordingMLP networks were made with and trained on, one a network
-STEPS: list[dict] = []  # what `backward` of a recording network was given
-FITS: list[dict] = []  # what recording estimators were fitted on and asked to predict
-ALIVE: list = []  # the recorders themselves: an id is only unique while its object lives
+Weights = dict[str, Any]
+RUNS: list[dict[str, Any]] = []  # what RecordingMLP networks were made with and trained on, one a network
+STEPS: list[dict[str, Any]] = []  # what `backward` of a recording network was given
+FITS: list[dict[str, Any]] = []  # what recording estimators were fitted on and asked to predict
+ALIVE: list[Any] = []  # the recorders themselves: an id is only unique while its object lives
 
 
 # --- the trusted network ------------------------------------------------------------------------------------------
@@ -28,7 +31,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def activations(weights: dict, X: np.ndarray) -> dict:
+def activations(weights: Weights, X: np.ndarray) -> Weights:
     """z1, a1, z2, a2 of the samples in the rows of X."""
     z1 = X @ weights["W1"].T + weights["b1"]
     a1 = np.maximum(z1, 0)
@@ -36,7 +39,7 @@ def activations(weights: dict, X: np.ndarray) -> dict:
     return {"z1": z1, "a1": a1, "z2": z2, "a2": softmax(z2)}
 
 
-def gradients(weights: dict, X: np.ndarray, y: np.ndarray) -> dict:
+def gradients(weights: Weights, X: np.ndarray, y: np.ndarray) -> Weights:
     """Gradients of the mean cross-entropy by backpropagation."""
     kept = activations(weights, X)
     delta2 = kept["a2"].copy()
@@ -46,7 +49,9 @@ def gradients(weights: dict, X: np.ndarray, y: np.ndarray) -> dict:
     return {"W1": delta1.T @ X, "b1": delta1.sum(axis=0), "W2": delta2.T @ kept["a1"], "b2": delta2.sum(axis=0)}
 
 
-def step(weights: dict, velocities: dict, X: np.ndarray, y: np.ndarray, learning_rate: float, momentum: float) -> None:
+def step(
+    weights: Weights, velocities: Weights, X: np.ndarray, y: np.ndarray, learning_rate: float, momentum: float
+) -> None:
     """One step with momentum, in place."""
     for name, gradient in gradients(weights, X, y).items():
         velocities[name] = momentum * velocities[name] - learning_rate * gradient
@@ -56,7 +61,15 @@ def step(weights: dict, velocities: dict, X: np.ndarray, y: np.ndarray, learning
 class TrustedMLP:
     """The network of Task 1 as its statement has it; arguments beyond those are taken and ignored."""
 
-    def __init__(self, n_input=784, n_hidden=128, n_output=10, learning_rate=0.01, seed=None, **extra):
+    def __init__(
+        self,
+        n_input: int = 784,
+        n_hidden: int = 128,
+        n_output: int = 10,
+        learning_rate: float = 0.01,
+        seed: Any = None,
+        **extra: Any,
+    ) -> None:
         self.learning_rate = learning_rate
         self.seed = seed
         self.rng = np.random.default_rng(seed)
@@ -65,19 +78,22 @@ class TrustedMLP:
         self.b1, self.b2 = np.zeros(n_hidden), np.zeros(n_output)
         self.velocities = {name: np.zeros_like(getattr(self, name)) for name in PARAMETERS}
 
-    def forward(self, X):
-        self.__dict__.update(activations(self.__dict__, np.asarray(X, dtype=float)))
-        return self.a2
+    def forward(self, X: Any) -> np.ndarray:
+        kept = activations(self.__dict__, np.asarray(X, dtype=float))
+        self.__dict__.update(kept)
+        return kept["a2"]
 
-    def compute_loss(self, y_pred, y_true):
+    def compute_loss(self, y_pred: Any, y_true: Any) -> float:
         return float(-np.log(np.asarray(y_pred)[np.arange(len(y_true)), y_true] + 1e-8).mean())
 
-    def backward(self, X, y_true, momentum=0.9):
+    def backward(self, X: Any, y_true: Any, momentum: float = 0.9) -> None:
         step(
             self.__dict__, self.velocities, np.asarray(X, dtype=float), np.asarray(y_true), self.learning_rate, momentum
         )
 
-    def train(self, X_train, y_train, X_val, y_val, epochs=50, batch_size=128, **extra):
+    def train(
+        self, X_train: Any, y_train: Any, X_val: Any, y_val: Any, epochs: int = 50, batch_size: int = 128, **extra: Any
+    ) -> tuple[list[float], list[float]]:
         X_train, y_train = np.asarray(X_train), np.asarray(y_train)
         losses, accuracies = [], []
         for _ in range(epochs):
@@ -91,7 +107,7 @@ class TrustedMLP:
             accuracies.append(float(np.mean(self.predict(X_val) == np.asarray(y_val))))
         return losses, accuracies
 
-    def predict(self, X):
+    def predict(self, X: Any) -> np.ndarray:
         return self.forward(X).argmax(axis=1)
 
 
@@ -100,7 +116,15 @@ class RecordingMLP(TrustedMLP):
 
     nap = 0.0
 
-    def __init__(self, n_input=784, n_hidden=128, n_output=10, learning_rate=0.01, seed=None, **extra):
+    def __init__(
+        self,
+        n_input: int = 784,
+        n_hidden: int = 128,
+        n_output: int = 10,
+        learning_rate: float = 0.01,
+        seed: Any = None,
+        **extra: Any,
+    ) -> None:
         super().__init__(n_input, n_hidden, n_output, learning_rate, seed)
         self.settings = {
             "n_input": int(n_input),
@@ -110,7 +134,9 @@ class RecordingMLP(TrustedMLP):
             "seed": seed,
         }
 
-    def train(self, X_train, y_train, X_val, y_val, epochs=50, batch_size=128, **extra):
+    def train(
+        self, X_train: Any, y_train: Any, X_val: Any, y_val: Any, epochs: int = 50, batch_size: int = 128, **extra: Any
+    ) -> tuple[list[float], list[float]]:
         started = time.perf_counter()
         time.sleep(self.nap)
         history = super().train(X_train, y_train, X_val, y_val, epochs, batch_size)
@@ -132,12 +158,12 @@ class RecordingMLP(TrustedMLP):
 # --- a student's network with trusted neighbours ------------------------------------------------------------------
 
 
-def bare(cls):
+def bare(cls: Any) -> Any:
     """An instance whose `__init__` has not run."""
     return cls.__new__(cls)
 
 
-def canonical(net, n_input: int) -> dict:
+def canonical(net: Any, n_input: int) -> Weights:
     """The weights of a student's network in the layout of this module."""
     W1, W2 = np.asarray(net.W1, dtype=float), np.asarray(net.W2, dtype=float)
     b1, b2 = np.ravel(np.asarray(net.b1, dtype=float)), np.ravel(np.asarray(net.b2, dtype=float))
@@ -149,31 +175,31 @@ def canonical(net, n_input: int) -> dict:
     }
 
 
-def assisted(cls, trusted):
+def assisted(cls: Any, trusted: Sequence[str]) -> type:
     """A subclass of a student's network in which the methods named are trusted ones."""
 
-    def relu(self, x):
+    def relu(self: Any, x: Any) -> Any:
         return np.maximum(x, 0)
 
-    def relu_derivative(self, x):
+    def relu_derivative(self: Any, x: Any) -> Any:
         return (np.asarray(x) > 0).astype(float)
 
-    def softmax_(self, x):
+    def softmax_(self: Any, x: Any) -> Any:
         return softmax(np.asarray(x))
 
-    def forward(self, X):
+    def forward(self: Any, X: Any) -> Any:
         cls.forward(self, X)  # for whatever else it keeps
         right = activations(canonical(self, np.shape(X)[1]), np.asarray(X, dtype=float))
         for name, values in right.items():
-            kept = np.shape(getattr(self, name, None))
+            kept = np.shape(getattr(self, name, 0))
             if kept in (values.shape, values.T.shape):
                 setattr(self, name, values if kept == values.shape else values.T)
         return right["a2"]
 
-    def compute_loss(self, y_pred, y_true):
+    def compute_loss(self: Any, y_pred: Any, y_true: Any) -> float:
         return TrustedMLP.compute_loss(self, y_pred, y_true)
 
-    def backward(self, X, y_true, momentum=0.9):
+    def backward(self: Any, X: Any, y_true: Any, momentum: float = 0.9) -> None:
         weights = canonical(self, np.shape(X)[1])
         velocities = self.__dict__.setdefault("trusted_velocities", {name: 0 * weights[name] for name in PARAMETERS})
         step(weights, velocities, np.asarray(X, dtype=float), np.asarray(y_true), self.learning_rate, momentum)
@@ -182,10 +208,10 @@ def assisted(cls, trusted):
             values = weights[name] if mine.ndim < 2 or mine.shape == weights[name].shape else weights[name].T
             setattr(self, name, values.reshape(mine.shape).astype(mine.dtype))
 
-    def predict(self, X):
+    def predict(self: Any, X: Any) -> Any:
         return activations(canonical(self, np.shape(X)[1]), np.asarray(X, dtype=float))["a2"].argmax(axis=1)
 
-    methods = {
+    methods: dict[str, Callable[..., Any]] = {
         "relu": relu,
         "relu_derivative": relu_derivative,
         "softmax": softmax_,
@@ -197,11 +223,11 @@ def assisted(cls, trusted):
     return type(cls.__name__, (cls,), {name: methods[name] for name in trusted})
 
 
-def recording(cls, trusted):
+def recording(cls: Any, trusted: Sequence[str]) -> type:
     """`assisted`, with a trusted `backward` that also notes what it is given in `STEPS`."""
-    helped = assisted(cls, [*trusted, "backward"])
+    helped: Any = assisted(cls, [*trusted, "backward"])
 
-    def backward(self, X, y_true, momentum=0.9):
+    def backward(self: Any, X: Any, y_true: Any, momentum: float = 0.9) -> None:
         STEPS.append({"X": np.array(X), "y": np.array(y_true), "momentum": float(momentum)})
         helped.backward(self, X, y_true, momentum)
 
@@ -217,17 +243,17 @@ class NearestMean(ClassifierMixin, BaseEstimator):
     Notes in `FITS` the samples of each fit and of each prediction, with the object that was asked.
     """
 
-    def __init__(self, spread=1.0):
+    def __init__(self, spread: float = 1.0) -> None:
         self.spread = spread
 
-    def fit(self, X, y):
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "NearestMean":
         self.classes_ = np.unique(y)
         self.means_ = np.stack([X[y == label, 1:].mean(axis=0) for label in self.classes_])
         FITS.append({"what": "fit", "model": id(self), "rows": X[:, 0].astype(int), "labels": np.array(y)})
         ALIVE.append(self)
         return self
 
-    def predict(self, X):
+    def predict(self, X: np.ndarray) -> np.ndarray:
         FITS.append({"what": "predict", "model": id(self), "rows": X[:, 0].astype(int)})
         distances = ((X[:, None, 1:] - self.means_[None]) ** 2).sum(axis=2)
         return self.classes_[distances.argmin(axis=1)]
@@ -236,47 +262,47 @@ class NearestMean(ClassifierMixin, BaseEstimator):
 class RecordingScaler(TransformerMixin, BaseEstimator):
     """A transformer that changes nothing and notes the samples that it is fitted on."""
 
-    def fit(self, X, y=None):
+    def fit(self, X: np.ndarray, y: Any = None) -> "RecordingScaler":
         self.fitted_ = True
         FITS.append({"what": "scaler", "rows": X[:, 0].astype(int)})
         return self
 
-    def transform(self, X):
+    def transform(self, X: np.ndarray) -> np.ndarray:
         return X
 
 
 class Scripted(ClassifierMixin, BaseEstimator):
     """An estimator that answers from a table by the sample's number, in column 0, and naps as long as it is told."""
 
-    def __init__(self, table=None, fit_nap=0.0, predict_nap=0.0, name=""):
+    def __init__(self, table: Any = None, fit_nap: float = 0.0, predict_nap: float = 0.0, name: str = "") -> None:
         self.table = table
         self.fit_nap = fit_nap
         self.predict_nap = predict_nap
         self.name = name
 
-    def fit(self, X, y):
+    def fit(self, X: np.ndarray, y: np.ndarray) -> "Scripted":
         started = time.perf_counter()
         time.sleep(self.fit_nap)
         self.classes_ = np.unique(y)
         self._note("fit", X, started)
         return self
 
-    def predict(self, X):
+    def predict(self, X: np.ndarray) -> np.ndarray:
         started = time.perf_counter()
         time.sleep(self.predict_nap)
         answer = np.asarray(self.table)[X[:, 0].astype(int)]
         self._note("predict", X, started)
         return answer
 
-    def _note(self, what, X, started):
+    def _note(self, what: str, X: np.ndarray, started: float) -> None:
         seconds = time.perf_counter() - started
         FITS.append({"what": what, "name": self.name, "rows": X[:, 0].astype(int), "seconds": seconds})
 
 
-def forgiving(cls):
+def forgiving(cls: Any) -> type:
     """A subclass of LogisticRegression that takes, and drops, an argument which newer versions no longer have."""
 
-    def init(self, **settings):
+    def init(self: Any, **settings: Any) -> None:
         settings.pop("multi_class", None)
         cls.__init__(self, **settings)
 

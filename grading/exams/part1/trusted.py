@@ -195,3 +195,17 @@ def with_seed(classes: tuple[Ref, ...], rng: np.random.Generator) -> list[tuple[
     """Give each class the same seed, so that all sides of `either` are asked the same."""
     seed = int(rng.integers(2**31))
     return [(cls, seed) for cls in classes]
+
+
+def recorded_settings(run: dict[str, Any]) -> dict[str, Any]:
+    """Return what a recording network says it was made with, as plain numbers."""
+    settings = dict(run["settings"])
+    seed = settings.pop("seed")
+    if not (seed is None or isinstance(seed, (int, np.integer))):
+        raise Fail("a network with a whole number as its seed", f"{type(seed).__name__}", "pass random_state on")
+    sizes = {name: int(settings[name]) for name in ("n_input", "n_hidden", "n_output")}
+    if max(sizes.values()) > 5000:
+        raise Fail(
+            "a network of the sizes that the data asks for", "one far larger", "n_input is the number of columns"
+        )
+    return {**sizes, "learning_rate": float(settings["learning_rate"]), "seed": None if seed is None else int(seed)}

@@ -15,8 +15,8 @@ ANSWERS = {
     "images makes the accuracy on them look better than it is. That a byte ends at 255 was known before any image was.",
     "discuss-batch-size": "At 16 images a batch the loss fell fastest an epoch and each epoch took longest. With 4,096 "
     "I would raise the learning rate, warm it up, and train for more epochs.",
-    "discuss-cost": "The network grows with n·d·h an epoch, the SVM between n² and n³, and it keeps its support vectors. "
-    "I would ship the network, unless only a few thousand images were labelled.",
+    "discuss-cost": "The network grows with n·d·h an epoch, the SVM between n² and n³, and it keeps its support "
+    "vectors. I would ship the network, unless only a few thousand images were labelled.",
 }
 
 

@@ -78,7 +78,12 @@ _INIT = [
         "uniform on ±√(2/n_in) has a smaller deviation",
         ("self.rng.standard_normal((n_out, n_in))", "self.rng.uniform(-1, 1, (n_out, n_in))"),
     ),
-    _mlp("init-zero-weights", {INIT}, "W2 starts at zero", ("self._he(n_output, n_hidden)", "np.zeros((n_output, n_hidden))")),
+    _mlp(
+        "init-zero-weights",
+        {INIT},
+        "W2 starts at zero",
+        ("self._he(n_output, n_hidden)", "np.zeros((n_output, n_hidden))"),
+    ),
     _mlp(
         "init-random-hidden-bias",
         {INIT},
