@@ -70,7 +70,7 @@ PART1: dict[str, tuple[Any, Any, Any]] = {
     #                   grade          quick                full
     "n_images":        (300,           10_000,              70_000),
     "epochs":          (2,             20,                  50),
-    "learning_rates":  ((0.01,),       (0.001, 0.01, 0.1),  (0.001, 0.01, 0.1)),
+    "learning_rates":  ((0.01,),       (0.001, 0.01, 0.1, 1.0), (0.001, 0.01, 0.1, 1.0)),
     "rate_epochs":     (1,             8,                   20),
     "batch_sizes":     ((64,),         (16, 64, 128, 512),  (16, 64, 128, 512)),
     "batch_epochs":    (1,             8,                   15),

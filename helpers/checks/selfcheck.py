@@ -125,13 +125,15 @@ def _outcome(check: Check, names: Names) -> str:
             warnings.simplefilter("ignore")
             check.function(names)
     except NotImplementedError as error:
-        return f"{NOT_ATTEMPTED} (`{_where(error)[0]}` still says NotImplementedError)"
+        place = _where(error)
+        return f"{NOT_ATTEMPTED} (`{place[0] if place else 'it'}` still says NotImplementedError)"
     except NotYet as error:
         return f"{NOT_YET}\n  expected  {error.expected}\n  came      {error.came}\n  look      {error.look}"
     except (Exception, SystemExit) as error:
-        function, line = _where(error)
+        place = _where(error)
         came = f"{type(error).__name__}: {_text(error)}"
-        return f"{NOT_YET}\n  expected  an answer\n  came      {came}\n  look      in `{function}`, line {line}"
+        look = f"in `{place[0]}`, line {place[1]} of its cell" if place else "at what your code returns: type and shape"
+        return f"{NOT_YET}\n  expected  an answer\n  came      {came}\n  look      {look}"
     return f"{PASSED}; other inputs follow when your work is graded"
 
 
@@ -143,13 +145,12 @@ def _caller() -> FrameType:
     return frame
 
 
-def _where(error: BaseException) -> tuple[str, int]:
-    """Name the innermost function of the student's own code in a traceback, and the line in its cell."""
+def _where(error: BaseException) -> tuple[str, int] | None:
+    """Name the innermost function of the student's own code in a traceback and the line in its cell, if any ran."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = str(Path(__file__).parent)
     own = [frame for frame in frames if not frame.filename.startswith((ours, *SITE_PACKAGES))]
-    innermost = (own or frames)[-1]
-    return innermost.name, innermost.lineno or 0
+    return (own[-1].name, own[-1].lineno or 0) if own else None
 
 
 def _text(error: BaseException) -> str:

@@ -299,10 +299,11 @@ _BACKWARD = [
     _mlp("backward-bias-one-number", {BACKWARD}, "sum over all axes", ("delta2.sum(axis=0)", "delta2.sum()")),
     _mlp(
         "backward-bias-wrong-axis",
-        {BACKWARD, MOMENTUM},
-        "a sum over the classes, whose shape fits nothing: backward raises",
+        {BACKWARD},
+        "a sum over the classes, whose shape fits batches of one alone: backward raises for others",
         ("delta2.sum(axis=0)", "delta2.sum(axis=1)"),
     ),
+    _mlp("backward-one-hot-labels", {BACKWARD, MOMENTUM}, "takes the labels for one-hot rows: backward raises", (_MINUS_TRUTH, "delta2 -= np.asarray(y_true).reshape(n_samples, len(self.b2))")),
     _mlp("backward-hidden-bias-forgotten", {BACKWARD}, "b1 stays at zero", ('            "b1": delta1.sum(axis=0),\n', "")),
     _mlp("backward-before-the-relu", {BACKWARD}, "z1 where a1 belongs", ("delta2.T @ self.a1", "delta2.T @ self.z1")),
     _mlp("backward-rate-typed-in", {BACKWARD}, "0.01 whatever the argument was", ("self.learning_rate * gradient", "0.01 * gradient")),
@@ -447,6 +448,7 @@ _STUDY = [
     _study("study-columns-swapped", {STUDY}, "loss and accuracy change places", ('"final_loss": losses[-1], "val_accuracy": accuracies[-1]', '"final_loss": accuracies[-1], "val_accuracy": losses[-1]')),
     _study("study-whole-histories", {STUDY}, "lists in the cells", ('losses[-1], "val_accuracy": accuracies[-1]', 'losses, "val_accuracy": accuracies')),
     _study("study-clock-before-training", {STUDY}, "no time passes", (f"losses, accuracies = {_TRAINING}\n        seconds = time.perf_counter() - started", f"seconds = time.perf_counter() - started\n        losses, accuracies = {_TRAINING}")),
+    _study("study-clock-runs-on", {STUDY}, "started once, before all trainings", ("        started = time.perf_counter()\n", ""), ("    rows = []", "    rows = []\n    started = time.perf_counter()")),
     _study("study-returns-list", {STUDY}, "rows without a table", ('return pd.DataFrame(rows, index=pd.Index(batch_sizes, name="batch_size"))', "return rows")),
     _study("study-first-size-only", {STUDY}, "return inside the loop", ('    return pd.DataFrame(rows, index=pd.Index(batch_sizes, name="batch_size"))', "        return pd.DataFrame(rows, index=[batch_size])")),
 ]  # fmt: skip

@@ -425,6 +425,17 @@ _MLP = [
             "batch_size: int = 128, verbose=False, shuffle=True,\n    ) -> tuple",
         ),
     ),
+    _mlp(
+        "mlp-extra-arguments-used",
+        ("def forward(self, X: np.ndarray)", "def forward(self, X: np.ndarray, training: bool = False)"),
+        ("def compute_loss(self, y_pred: np.ndarray, y_true: np.ndarray)", "def compute_loss(self, y_pred, y_true, weights=None)"),
+        ("momentum: float = 0.9)", "momentum: float = 0.9, clip=None)"),
+        (
+            "self.compute_loss(self.forward(X_batch), y_batch)",
+            "self.compute_loss(self.forward(X_batch, training=True), y_batch, weights=None)",
+        ),
+        ("self.backward(X_batch, y_batch)", "self.backward(X_batch, y_batch, 0.9, clip=None)"),
+    ),
     _mlp("mlp-relu-where", (_RELU, "return np.where(x > 0, x, np.zeros_like(x))")),
     _mlp("mlp-relu-clip", (_RELU, "return np.clip(x, 0, None)")),
     _mlp("mlp-derivative-booleans", (_MASK, "return x > 0")),
