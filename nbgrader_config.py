@@ -16,6 +16,7 @@ c.GenerateAssignment.preprocessors = [
     *GenerateAssignment.class_traits()["preprocessors"].default(),
 ]
 c.ClearSolutions.code_stub = {"python": "raise NotImplementedError  # replace this line with your code"}
+c.ClearSolutions.text_stub = "*Write your answer here, in place of this line.*"
 # Mark schemes lie in the locked question cells above the answers, where nbgrader does not expect them.
 c.ClearMarkScheme.enforce_metadata = False
 

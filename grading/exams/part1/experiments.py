@@ -5,6 +5,7 @@ that nothing here depends on an earlier task.
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -170,43 +171,64 @@ def comparison_is_a_table(student: Student, rng: np.random.Generator) -> None:
     Split: rows and columns 1; accuracy and macro-F1 2; seconds of fit and of one predict 2.
     """
     loaded = student.load(probes)
-    n_train, n_test = 20, 60
+    n_test = 60
     y_test = rng.permutation(np.repeat([0, 1, 2], [40, 15, 5]))  # unequal, so that the averages of F1 differ
     X_test = np.column_stack([np.arange(n_test), rng.normal(size=n_test)])
-    X_train, y_train = np.column_stack([np.arange(n_train), rng.normal(size=n_train)]), np.arange(n_train) % 3
-    tables, models = {}, {}
-    for name, naps in (("slow to fit", (0.03, 0.004)), ("slow to predict", (0.004, 0.03))):
-        noise = rng.random(n_test) < 0.3
-        tables[name] = np.where(noise, rng.integers(3, size=n_test), y_test)
-        models[name] = loaded.Scripted(tables[name], *naps, name=name)
-    columns = ("accuracy", "macro_f1", "fit_seconds", "predict_seconds")
-    answer = student.compare_classifiers(models, X_train, y_train, X_test, y_test)
+    X_train, y_train = np.column_stack([np.arange(20), rng.normal(size=20)]), np.arange(20) % 3
+    answers = {
+        name: np.where(rng.random(n_test) < 0.3, rng.integers(3, size=n_test), y_test) for name in (FIT, PREDICT)
+    }
+
+    def compare(nap: float) -> pd.DataFrame:
+        naps = {FIT: (nap, nap / 8), PREDICT: (nap / 8, nap)}
+        models = {name: loaded.Scripted(table, *naps[name], name=name) for name, table in answers.items()}
+        result = student.compare_classifiers(models, X_train, y_train, X_test, y_test)
+        columns = ("accuracy", "macro_f1", "fit_seconds", "predict_seconds")
+        return frame(result, "the result of compare_classifiers", columns=columns)
+
+    table = compare(0.03)
     with idea("a row a model, named by its key", 1):
-        table = frame(answer, "the result of compare_classifiers", columns=columns)
         came = _index_of(table)
-        named = sorted(map(str, table.index)) == sorted(tables)
+        named = sorted(map(str, table.index)) == sorted(answers)
         ok(named, expected="the names of the models as the index", came=came, hint="index=, or from_dict(…, 'index')")
     with idea("accuracy and macro-F1 on the test data", 2):
-        table = frame(answer, "the result of compare_classifiers", columns=columns)
-        for name, predicted in tables.items():
+        for name, predicted in answers.items():
             accuracy = number(table["accuracy"].get(name), "accuracy")
             close(accuracy, accuracy_score(y_test, predicted), "accuracy", rtol=1e-6, hint="on X_test and y_test")
             macro_f1 = number(table["macro_f1"].get(name), "macro_f1")
             hint = "f1_score(y_test, y_pred, average='macro'): true labels first"
             close(macro_f1, f1_score(y_test, predicted, average="macro"), "macro_f1", rtol=1e-6, hint=hint)
     with idea("seconds of fit and of one predict", 2):
-        _times_right(frame(answer, "the result of compare_classifiers", columns=columns), items(loaded.FITS, 200))
+        _times_right(table, loaded, compare)
 
 
-def _times_right(table: pd.DataFrame, noted: list[dict[str, Any]]) -> None:
-    """Compare the times with those that the estimators noted; half the other nap is the room for a busy machine."""
-    for name in ("slow to fit", "slow to predict"):
+FIT, PREDICT = "slow to fit", "slow to predict"
+
+
+def _times_right(table: pd.DataFrame, loaded: Ref, compare: Callable[[float], pd.DataFrame]) -> None:
+    """Compare the times with those that the estimators noted; a busy machine gets more tries, with longer naps."""
+    done = 0
+    for nap in (0.12, 0.5, None):
+        noted = items(loaded.FITS, done + 100)
+        try:
+            _times_agree(table, noted[done:])
+        except Fail:
+            if nap is None:
+                raise
+            done, table = len(noted), compare(nap)
+        else:
+            return
+
+
+def _times_agree(table: pd.DataFrame, noted: list[dict[str, Any]]) -> None:
+    for name in (FIT, PREDICT):
         noted_here = [note for note in noted if note.get("name") == name]
         for what, column in (("fit", "fit_seconds"), ("predict", "predict_seconds")):
             took = [number(note["seconds"], "seconds") for note in noted_here if note["what"] == what]
             ok(len(took) > 0, expected=f"a call of {what} for each model", came="none", hint=f"call model.{what}")
             seconds = number(table[column].get(name), column)
-            other = max(number(note["seconds"], "seconds") for note in noted_here if note["what"] != what)
-            fits = min(took) * 0.95 <= seconds <= max(took) + 0.5 * other + 0.01
+            other = max((number(note["seconds"], "seconds") for note in noted_here if note["what"] != what), default=0)
+            # Half of the other call's time is room for what a clock sees between two calls.
+            fits = min(took) * 0.95 <= seconds <= max(took) + 0.5 * other + 0.005
             hint = f"time.perf_counter() right before and right after {what}, for each model"
             ok(fits, expected=f"in {column} the wall time of {what} alone", came=f"{seconds:.3g} s", hint=hint)

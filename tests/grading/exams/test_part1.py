@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 from grading.exam import Exam, Verdict, load_exams, run
 from grading.handle import in_process
@@ -18,12 +19,20 @@ from tests.samples.part1.styles import STYLES, Style
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from lying import lying_sessions  # noqa: E402 (a neighbour that is no package)
+from lying import lying_sessions
 
 PART = "grading.exams.part1"
 EXAMS: dict[str, Exam] = {key: exam for key, exam in load_exams().items() if exam.module.startswith(PART)}
 REFERENCE: Cells = solution_cells("source", "part1")
 RIGHT = sorted((ROOT / "tests" / "samples" / "part1" / "right").glob("*.py"))
+
+
+@pytest.fixture(autouse=True)
+def single_threaded():
+    """Keep waiting threads of a matrix product from counting as processor time, and the cores for other tests."""
+    with threadpool_limits(1):
+        yield
+
 
 # The test cells of each task; those of another task never depend on it (`test_tasks_are_independent`).
 TESTS_OF = {

@@ -428,7 +428,10 @@ _MLP = [
     _mlp(
         "mlp-extra-arguments-used",
         ("def forward(self, X: np.ndarray)", "def forward(self, X: np.ndarray, training: bool = False)"),
-        ("def compute_loss(self, y_pred: np.ndarray, y_true: np.ndarray)", "def compute_loss(self, y_pred, y_true, weights=None)"),
+        (
+            "def compute_loss(self, y_pred: np.ndarray, y_true: np.ndarray)",
+            "def compute_loss(self, y_pred, y_true, weights=None)",
+        ),
         ("momentum: float = 0.9)", "momentum: float = 0.9, clip=None)"),
         (
             "self.compute_loss(self.forward(X_batch), y_batch)",
@@ -474,7 +477,10 @@ _MLP = [
         "mlp-loss-one-hot",
         (
             _MEAN,
-            "one_hot = np.eye(y_pred.shape[1])[y_true]\n        return -(one_hot * np.log(y_pred + 1e-8)).sum() / y_pred.shape[0]",
+            (
+                "one_hot = np.eye(y_pred.shape[1])[y_true]\n        "
+                "return -(one_hot * np.log(y_pred + 1e-8)).sum() / y_pred.shape[0]"
+            ),
         ),
     ),
     _mlp(
@@ -547,7 +553,11 @@ _MLP = [
         "mlp-sklearn-shuffle",
         (
             _ORDER,
-            "from sklearn.utils import shuffle\n\n            order = shuffle(np.arange(len(X_train)), random_state=int(self.rng.integers(2**31)))",
+            (
+                "from sklearn.utils import shuffle\n"
+                "\n            "
+                "order = shuffle(np.arange(len(X_train)), random_state=int(self.rng.integers(2**31)))"
+            ),
         ),
     ),
     _mlp(
@@ -555,7 +565,11 @@ _MLP = [
         (_LISTS, f"{_LISTS}\n        X_train, y_train = X_train.copy(), y_train.copy()"),
         (
             _ORDER,
-            f"{_ORDER}\n            X_train, y_train = X_train[order], y_train[order]\n            order = np.arange(len(X_train))",
+            (
+                f"{_ORDER}\n            "
+                f"X_train, y_train = X_train[order], y_train[order]\n            "
+                f"order = np.arange(len(X_train))"
+            ),
         ),
     ),
     _mlp("mlp-argsort-shuffle", (_ORDER, "order = np.argsort(self.rng.random(len(X_train)))")),
@@ -593,7 +607,10 @@ _MLP = [
         "mlp-keeps-history-on-self",
         (
             "return train_losses, val_accuracies",
-            "self.history = {'loss': train_losses, 'accuracy': val_accuracies}\n        return train_losses, val_accuracies",
+            (
+                "self.history = {'loss': train_losses, 'accuracy': val_accuracies}\n        "
+                "return train_losses, val_accuracies"
+            ),
         ),
     ),
     _mlp(
@@ -619,10 +636,14 @@ _MLP = [
 
 _TABLE = 'return pd.DataFrame(rows, index=pd.Index(batch_sizes, name="batch_size"))'
 _STUDY = [
-    _study("study-set-index", ('rows.append({"final_loss"', 'rows.append({"batch_size": batch_size, "final_loss"'), (_TABLE, 'return pd.DataFrame(rows).set_index("batch_size")')),
+    _study(
+        "study-set-index",
+        ('rows.append({"final_loss"', 'rows.append({"batch_size": batch_size, "final_loss"'),
+        (_TABLE, 'return pd.DataFrame(rows).set_index("batch_size")'),
+    ),
     _study(
         "study-grows-a-table",
-        source='''
+        source="""
 def batch_size_study(batch_sizes, epochs):
     table = pd.DataFrame(columns=["final_loss", "val_accuracy", "seconds"])
     for size in batch_sizes:
@@ -631,11 +652,11 @@ def batch_size_study(batch_sizes, epochs):
         loss, acc = net.train(X_train, y_train, X_val, y_val, epochs=epochs, batch_size=size)
         table.loc[size] = [loss[-1], acc[-1], time.time() - start]
     return table
-''',
+""",
     ),
     _study(
         "study-dict-of-lists",
-        source='''
+        source="""
 def batch_size_study(batch_sizes, epochs):
     from time import perf_counter
 
@@ -643,7 +664,8 @@ def batch_size_study(batch_sizes, epochs):
     for i, bs in enumerate(batch_sizes):
         t0 = perf_counter()
         model = MLPFromScratch(seed=42)
-        history = model.train(batch_size=int(bs), epochs=epochs, X_val=X_val, y_val=y_val, X_train=X_train, y_train=y_train)
+        data = dict(X_val=X_val, y_val=y_val, X_train=X_train, y_train=y_train)
+        history = model.train(batch_size=int(bs), epochs=epochs, **data)
         columns["seconds"].append(round(perf_counter() - t0, 6))
         columns["final_loss"].append(float(history[0][-1]))
         columns["val_accuracy"].append(float(history[1][-1]))
@@ -652,25 +674,88 @@ def batch_size_study(batch_sizes, epochs):
     df = pd.DataFrame(columns, index=list(batch_sizes))
     df.index.name = "batch size"
     return df
-''',
+""",
     ),
-    _study("study-concat", (_TABLE, "return pd.concat([pd.Series(row, name=size) for row, size in zip(rows, batch_sizes)], axis=1).T")),
-]  # fmt: skip
+    _study(
+        "study-concat",
+        (_TABLE, "return pd.concat([pd.Series(row, name=size) for row, size in zip(rows, batch_sizes)], axis=1).T"),
+    ),
+]
 
 _SEARCH = 'GridSearchCV(SVC(kernel="rbf"), param_grid, cv=cv, scoring="accuracy").fit(X, y)'
 _SVM = [
-    _svm("svm-parallel-and-verbose", (_SEARCH, "GridSearchCV(SVC(kernel='rbf'), param_grid=param_grid, cv=cv, scoring='accuracy', n_jobs=1, verbose=1, return_train_score=True).fit(X, y)")),
-    _svm("svm-default-kernel-and-score", (_SEARCH, "GridSearchCV(estimator=SVC(), param_grid=param_grid, cv=cv).fit(X, y)")),
-    _svm("svm-stratified-folds", (_SEARCH, "GridSearchCV(SVC(kernel='rbf', random_state=0), param_grid, cv=StratifiedKFold(n_splits=cv), scoring='accuracy').fit(X, y)")),
-    _svm("svm-shuffled-folds", (_SEARCH, "GridSearchCV(SVC(), param_grid, cv=StratifiedKFold(cv, shuffle=True, random_state=42), scoring='accuracy', refit=True).fit(X, y)")),
-    _svm("svm-fit-on-its-own-line", (f"return {_SEARCH}", 'search = GridSearchCV(SVC(kernel="rbf", cache_size=500), param_grid, cv=cv, scoring="accuracy")\n    search.fit(X, y)\n    print(search.best_params_)\n    return search')),
-    _svm("svm-grid-in-arrays", ('{"C": [0.1, 1, 10], "gamma": ["scale", "auto", 0.01]}', '{"gamma": [0.01, "scale", "auto"], "C": np.array([10.0, 1.0, 0.1])}')),
+    _svm(
+        "svm-parallel-and-verbose",
+        (
+            _SEARCH,
+            (
+                "GridSearchCV(SVC(kernel='rbf'), param_grid=param_grid, cv=cv, scoring='accuracy', "
+                "n_jobs=1, verbose=1, return_train_score=True).fit(X, y)"
+            ),
+        ),
+    ),
+    _svm(
+        "svm-default-kernel-and-score",
+        (_SEARCH, "GridSearchCV(estimator=SVC(), param_grid=param_grid, cv=cv).fit(X, y)"),
+    ),
+    _svm(
+        "svm-stratified-folds",
+        (
+            _SEARCH,
+            (
+                "GridSearchCV(SVC(kernel='rbf', random_state=0), param_grid, "
+                "cv=StratifiedKFold(n_splits=cv), scoring='accuracy').fit(X, y)"
+            ),
+        ),
+    ),
+    _svm(
+        "svm-shuffled-folds",
+        (
+            _SEARCH,
+            (
+                "GridSearchCV(SVC(), param_grid, cv=StratifiedKFold(cv, shuffle=True, "
+                "random_state=42), scoring='accuracy', refit=True).fit(X, y)"
+            ),
+        ),
+    ),
+    _svm(
+        "svm-fit-on-its-own-line",
+        (
+            f"return {_SEARCH}",
+            (
+                'search = GridSearchCV(SVC(kernel="rbf", cache_size=500), param_grid, cv=cv, '
+                'scoring="accuracy")\n    '
+                "search.fit(X, y)\n    "
+                "print(search.best_params_)\n    "
+                "return search"
+            ),
+        ),
+    ),
+    _svm(
+        "svm-grid-in-arrays",
+        (
+            '{"C": [0.1, 1, 10], "gamma": ["scale", "auto", 0.01]}',
+            '{"gamma": [0.01, "scale", "auto"], "C": np.array([10.0, 1.0, 0.1])}',
+        ),
+    ),
     _svm("svm-kernel-in-the-grid", ('{"C": [0.1, 1, 10],', '{"kernel": ["rbf"], "C": [0.1, 1, 10],')),
-    _svm("svm-list-of-grids", ('{"C": [0.1, 1, 10], "gamma": ["scale", "auto", 0.01]}', '[{"C": [c], "gamma": ["scale", "auto", 0.01]} for c in (0.1, 1, 10)]')),
-    _svm("svm-scorer-object", ('scoring="accuracy"', 'scoring=__import__("sklearn.metrics").metrics.make_scorer(accuracy_score)')),
+    _svm(
+        "svm-list-of-grids",
+        (
+            '{"C": [0.1, 1, 10], "gamma": ["scale", "auto", 0.01]}',
+            '[{"C": [c], "gamma": ["scale", "auto", 0.01]} for c in (0.1, 1, 10)]',
+        ),
+    ),
+    _svm(
+        "svm-scorer-object",
+        ('scoring="accuracy"', 'scoring=__import__("sklearn.metrics").metrics.make_scorer(accuracy_score)'),
+    ),
     _svm("svm-or-default", ("    if param_grid is None:\n        param_grid = ", "    param_grid = param_grid or ")),
-    _svm("svm-with-probabilities", ('SVC(kernel="rbf")', 'SVC(kernel="rbf", class_weight=None, decision_function_shape="ovr")')),
-]  # fmt: skip
+    _svm(
+        "svm-with-probabilities",
+        ('SVC(kernel="rbf")', 'SVC(kernel="rbf", class_weight=None, decision_function_shape="ovr")'),
+    ),
+]
 
 _UNIQUE = "self.classes_, positions = np.unique(y, return_inverse=True)"
 _TRANSLATE = "return self.classes_[self.network_.predict(np.asarray(X))]"
@@ -678,31 +763,108 @@ _WRAPPER = [
     _wrapper("wrapper-base-first", ("(ClassifierMixin, BaseEstimator)", "(BaseEstimator, ClassifierMixin)")),
     _wrapper(
         "wrapper-label-encoder",
-        (_UNIQUE, "from sklearn.preprocessing import LabelEncoder\n\n        self.encoder_ = LabelEncoder().fit(y)\n        self.classes_ = self.encoder_.classes_\n        positions = self.encoder_.transform(y)"),
+        (
+            _UNIQUE,
+            (
+                "from sklearn.preprocessing import LabelEncoder\n"
+                "\n        "
+                "self.encoder_ = LabelEncoder().fit(y)\n        "
+                "self.classes_ = self.encoder_.classes_\n        "
+                "positions = self.encoder_.transform(y)"
+            ),
+        ),
         (_TRANSLATE, "return self.encoder_.inverse_transform(self.network_.predict(np.asarray(X)))"),
     ),
-    _wrapper("wrapper-dictionary", (_UNIQUE, "self.classes_ = np.array(sorted(set(np.asarray(y).tolist())))\n        place = {label: i for i, label in enumerate(self.classes_.tolist())}\n        positions = np.array([place[label] for label in np.asarray(y).tolist()])")),
-    _wrapper("wrapper-searchsorted", (_UNIQUE, "self.classes_ = np.unique(y)\n        positions = np.searchsorted(self.classes_, y)")),
-    _wrapper("wrapper-own-score", ("    def predict(self,", "    def score(self, X, y, sample_weight=None):\n        return accuracy_score(y, self.predict(X))\n\n    def predict(self,")),
+    _wrapper(
+        "wrapper-dictionary",
+        (
+            _UNIQUE,
+            (
+                "self.classes_ = np.array(sorted(set(np.asarray(y).tolist())))\n        "
+                "place = {label: i for i, label in enumerate(self.classes_.tolist())}\n        "
+                "positions = np.array([place[label] for label in np.asarray(y).tolist()])"
+            ),
+        ),
+    ),
+    _wrapper(
+        "wrapper-searchsorted",
+        (_UNIQUE, "self.classes_ = np.unique(y)\n        positions = np.searchsorted(self.classes_, y)"),
+    ),
+    _wrapper(
+        "wrapper-own-score",
+        (
+            "    def predict(self,",
+            (
+                "    def score(self, X, y, sample_weight=None):\n        "
+                "return accuracy_score(y, self.predict(X))\n"
+                "\n    "
+                "def predict(self,"
+            ),
+        ),
+    ),
     _wrapper("wrapper-float64-input", ("X = np.asarray(X)\n", "X = np.array(X, dtype=np.float64)\n")),
     _wrapper(
         "wrapper-validates",
-        ("X = np.asarray(X)\n", "from sklearn.utils.validation import check_X_y\n\n        X, y = check_X_y(X, y)\n        self.n_features_in_ = X.shape[1]\n"),
-        (_TRANSLATE, "from sklearn.utils.validation import check_array, check_is_fitted\n\n        check_is_fitted(self)\n        return self.classes_[self.network_.predict(check_array(X))]"),
+        (
+            "X = np.asarray(X)\n",
+            (
+                "from sklearn.utils.validation import check_X_y\n"
+                "\n        "
+                "X, y = check_X_y(X, y)\n        "
+                "self.n_features_in_ = X.shape[1]\n"
+            ),
+        ),
+        (
+            _TRANSLATE,
+            (
+                "from sklearn.utils.validation import check_array, check_is_fitted\n"
+                "\n        "
+                "check_is_fitted(self)\n        "
+                "return self.classes_[self.network_.predict(check_array(X))]"
+            ),
+        ),
     ),
-    _wrapper("wrapper-keeps-history", ("        self.network_.train(", "        self.loss_curve_, self.accuracies_ = self.network_.train(")),
-    _wrapper("wrapper-positional", ("epochs=self.epochs, batch_size=self.batch_size)", "self.epochs, self.batch_size)")),
-    _wrapper("wrapper-probabilities-too", ("    def predict(self,", "    def predict_proba(self, X):\n        return self.network_.forward(np.asarray(X))\n\n    def predict(self,"), (_TRANSLATE, "return np.take(self.classes_, self.predict_proba(X).argmax(axis=1))")),
-    _wrapper("wrapper-one-validation-row", ("self.network_.train(X, positions, X, positions,", "self.network_.train(X, positions, X[:1], positions[:1],")),
-    _wrapper("wrapper-network-named-otherwise", ("        self.network_ = MLPFromScratch(", "        self.network_ = self.mlp = MLPFromScratch("), ("[self.network_.predict", "[self.mlp.predict")),
-    _wrapper("wrapper-more-settings", ("random_state: int | None = None,\n", "random_state: int | None = None,\n        verbose: bool = False,\n"), ("self.random_state = random_state", "self.random_state = random_state\n        self.verbose = verbose")),
-]  # fmt: skip
+    _wrapper(
+        "wrapper-keeps-history",
+        ("        self.network_.train(", "        self.loss_curve_, self.accuracies_ = self.network_.train("),
+    ),
+    _wrapper(
+        "wrapper-positional", ("epochs=self.epochs, batch_size=self.batch_size)", "self.epochs, self.batch_size)")
+    ),
+    _wrapper(
+        "wrapper-probabilities-too",
+        (
+            "    def predict(self,",
+            (
+                "    def predict_proba(self, X):\n        "
+                "return self.network_.forward(np.asarray(X))\n"
+                "\n    "
+                "def predict(self,"
+            ),
+        ),
+        (_TRANSLATE, "return np.take(self.classes_, self.predict_proba(X).argmax(axis=1))"),
+    ),
+    _wrapper(
+        "wrapper-one-validation-row",
+        ("self.network_.train(X, positions, X, positions,", "self.network_.train(X, positions, X[:1], positions[:1],"),
+    ),
+    _wrapper(
+        "wrapper-network-named-otherwise",
+        ("        self.network_ = MLPFromScratch(", "        self.network_ = self.mlp = MLPFromScratch("),
+        ("[self.network_.predict", "[self.mlp.predict"),
+    ),
+    _wrapper(
+        "wrapper-more-settings",
+        ("random_state: int | None = None,\n", "random_state: int | None = None,\n        verbose: bool = False,\n"),
+        ("self.random_state = random_state", "self.random_state = random_state\n        self.verbose = verbose"),
+    ),
+]
 
 _F1 = 'f1_score(y_test, y_pred, average="macro")'
 _COMPARE = [
     _compare(
         "compare-list-of-rows",
-        source='''
+        source="""
 def compare_classifiers(models, X_train, y_train, X_test, y_test):
     results = []
     for name in models:
@@ -718,15 +880,16 @@ def compare_classifiers(models, X_train, y_train, X_test, y_test):
     return pd.DataFrame(
         results, columns=["model", "accuracy", "macro_f1", "fit_seconds", "predict_seconds"]
     ).set_index("model")
-''',
+""",
     ),
     _compare(
         "compare-grows-a-table",
-        source='''
+        source="""
 def compare_classifiers(models, X_train, y_train, X_test, y_test):
     from timeit import default_timer as timer
 
-    df = pd.DataFrame(index=list(models), columns=["predict_seconds", "fit_seconds", "macro_f1", "accuracy"], dtype=float)
+    columns = ["predict_seconds", "fit_seconds", "macro_f1", "accuracy"]
+    df = pd.DataFrame(index=list(models), columns=columns, dtype=float)
     for name, model in models.items():
         start = timer()
         fitted = model.fit(X_train, y_train)
@@ -737,45 +900,83 @@ def compare_classifiers(models, X_train, y_train, X_test, y_test):
         df.loc[name, "accuracy"] = accuracy_score(y_test, y_hat)
         df.loc[name, "macro_f1"] = f1_score(y_true=y_test, y_pred=y_hat, average="macro", zero_division=0)
     return df
-''',
+""",
     ),
     _compare("compare-f1-arguments-swapped", (_F1, 'f1_score(y_pred, y_test, average="macro")')),
     _compare("compare-f1-by-hand", (_F1, "float(np.mean(f1_score(y_test, y_pred, average=None)))")),
     _compare("compare-transposes", ('pd.DataFrame.from_dict(rows, orient="index")', "pd.DataFrame(rows).T")),
-    _compare("compare-nanoseconds", ("started = time.perf_counter()", "started = time.perf_counter_ns() / 1e9"), ("fitted = time.perf_counter()", "fitted = time.perf_counter_ns() / 1e9"), ("time.perf_counter() - fitted", "time.perf_counter_ns() / 1e9 - fitted")),
-    _compare("compare-monotonic", ("started = time.perf_counter()", "started = time.monotonic()"), ("fitted = time.perf_counter()", "fitted = time.monotonic()"), ("time.perf_counter() - fitted", "time.monotonic() - fitted")),
-    _compare("compare-more-columns", ('"accuracy": accuracy_score', '"error": np.mean(y_pred != y_test),\n            "accuracy": accuracy_score')),
-    _compare("compare-sums-seconds-apart", ("y_pred = model.predict(X_test)", 'y_pred = model.predict(X_test)\n        predicted = time.perf_counter()\n        model.score(X_test, y_test)'), ("time.perf_counter() - fitted", "predicted - fitted")),
-]  # fmt: skip
+    _compare(
+        "compare-nanoseconds",
+        ("started = time.perf_counter()", "started = time.perf_counter_ns() / 1e9"),
+        ("fitted = time.perf_counter()", "fitted = time.perf_counter_ns() / 1e9"),
+        ("time.perf_counter() - fitted", "time.perf_counter_ns() / 1e9 - fitted"),
+    ),
+    _compare(
+        "compare-monotonic",
+        ("started = time.perf_counter()", "started = time.monotonic()"),
+        ("fitted = time.perf_counter()", "fitted = time.monotonic()"),
+        ("time.perf_counter() - fitted", "time.monotonic() - fitted"),
+    ),
+    _compare(
+        "compare-more-columns",
+        ('"accuracy": accuracy_score', '"error": np.mean(y_pred != y_test),\n            "accuracy": accuracy_score'),
+    ),
+    _compare(
+        "compare-sums-seconds-apart",
+        (
+            "y_pred = model.predict(X_test)",
+            (
+                "y_pred = model.predict(X_test)\n        "
+                "predicted = time.perf_counter()\n        "
+                "model.score(X_test, y_test)"
+            ),
+        ),
+        ("time.perf_counter() - fitted", "predicted - fitted"),
+    ),
+]
 
 _FOLDS = [
     _folds(
         "folds-cross-val-score",
-        source='''
+        source="""
 def k_fold_scores(model, X, y, k=5):
     cv = StratifiedKFold(n_splits=k, shuffle=True, random_state=0)
     scores = cross_val_score(model, X, y, cv=cv, scoring="accuracy")
     return scores.mean(), scores.std()
-''',
+""",
     ),
     _folds(
         "folds-cross-validate",
-        source='''
+        source="""
 def k_fold_scores(model, X, y, k=5):
     from sklearn.model_selection import cross_validate
 
     result = cross_validate(clone(model), X, y, cv=StratifiedKFold(k, shuffle=True), scoring=("accuracy",), n_jobs=1)
     return float(result["test_accuracy"].mean()), float(result["test_accuracy"].std())
-''',
+""",
     ),
     _folds("folds-sample-deviation", ("np.std(scores)", "np.std(scores, ddof=1)")),
-    _folds("folds-numpy-scalars", ("return float(np.mean(scores)), float(np.std(scores))", "return np.float32(np.mean(scores)), np.std(scores)")),
-    _folds("folds-array-of-two", ("return float(np.mean(scores)), float(np.std(scores))", "return np.array([np.mean(scores), np.std(scores)])")),
-    _folds("folds-statistics-module", ("    scores = [", "    import statistics\n\n    scores = ["), ("float(np.mean(scores)), float(np.std(scores))", "statistics.fmean(scores), statistics.pstdev(scores)")),
-    _folds("folds-deepcopy", ("    scores = [", "    import copy\n\n    scores = ["), ("clone(model).fit", "copy.deepcopy(model).fit")),
+    _folds(
+        "folds-numpy-scalars",
+        ("return float(np.mean(scores)), float(np.std(scores))", "return np.float32(np.mean(scores)), np.std(scores)"),
+    ),
+    _folds(
+        "folds-array-of-two",
+        ("return float(np.mean(scores)), float(np.std(scores))", "return np.array([np.mean(scores), np.std(scores)])"),
+    ),
+    _folds(
+        "folds-statistics-module",
+        ("    scores = [", "    import statistics\n\n    scores = ["),
+        ("float(np.mean(scores)), float(np.std(scores))", "statistics.fmean(scores), statistics.pstdev(scores)"),
+    ),
+    _folds(
+        "folds-deepcopy",
+        ("    scores = [", "    import copy\n\n    scores = ["),
+        ("clone(model).fit", "copy.deepcopy(model).fit"),
+    ),
     _folds(
         "folds-own-splitter",
-        source='''
+        source="""
 def k_fold_scores(model, X, y, k=5):
     X, y = np.asarray(X), np.asarray(y)
     rng = np.random.default_rng(7)
@@ -791,32 +992,68 @@ def k_fold_scores(model, X, y, k=5):
         m.fit(X[fold != i], y[fold != i])
         accuracies.append(accuracy_score(y[fold == i], m.predict(X[fold == i])))
     return np.mean(accuracies), np.std(accuracies)
-''',
+""",
     ),
-    _folds("folds-repeated-one-time", ("    folds = StratifiedKFold(n_splits=k, shuffle=True, random_state=42)", "    from sklearn.model_selection import RepeatedStratifiedKFold\n\n    folds = RepeatedStratifiedKFold(n_splits=k, n_repeats=1, random_state=1)")),
-]  # fmt: skip
+    _folds(
+        "folds-repeated-one-time",
+        (
+            "    folds = StratifiedKFold(n_splits=k, shuffle=True, random_state=42)",
+            (
+                "    from sklearn.model_selection import RepeatedStratifiedKFold\n"
+                "\n    "
+                "folds = RepeatedStratifiedKFold(n_splits=k, n_repeats=1, random_state=1)"
+            ),
+        ),
+    ),
+]
 
 _LOGISTIC = "LogisticRegression(max_iter=1000)"
 _FOREST = "RandomForestClassifier(n_estimators=200, random_state=random_state)"
 _BASELINES = [
-    _baselines("baselines-pipelines", (_LOGISTIC, "make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))"), (_FOREST, f"make_pipeline(MinMaxScaler(), {_FOREST})")),
+    _baselines(
+        "baselines-pipelines",
+        (_LOGISTIC, "make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))"),
+        (_FOREST, f"make_pipeline(MinMaxScaler(), {_FOREST})"),
+    ),
     _baselines(
         "baselines-deprecated-arguments",
         (
             '    return {\n        "logistic regression": LogisticRegression(max_iter=1000),',
             "    import inspect\n\n"
-            '    known = inspect.signature(LogisticRegression).parameters\n'
+            "    known = inspect.signature(LogisticRegression).parameters\n"
             '    extra = {"multi_class": "multinomial"} if "multi_class" in known else {}\n'
             '    extra |= {"penalty": "l2"} if "penalty" in known else {}\n'
             '    return {\n        "logistic regression": LogisticRegression(solver="lbfgs", **extra),',
         ),
     ),
     _baselines("baselines-short-keys", ('"logistic regression"', '"lr"'), ('"random forest"', '"rf"')),
-    _baselines("baselines-seed-for-both", (_LOGISTIC, "LogisticRegression(solver='saga', random_state=random_state, C=0.1, n_jobs=None)")),
-    _baselines("baselines-set-params", (_FOREST, "RandomForestClassifier().set_params(n_estimators=200, random_state=random_state, n_jobs=1)")),
-    _baselines("baselines-generator", (_FOREST, "RandomForestClassifier(200, random_state=random_state, class_weight='balanced', oob_score=True)")),
-    _baselines("baselines-named-pipeline", (_LOGISTIC, "__import__('sklearn.pipeline').pipeline.Pipeline([('scale', MinMaxScaler()), ('classify', LogisticRegression())])")),
-    _baselines("baselines-ordered-dict", ("    return {\n", "    from collections import OrderedDict\n\n    return OrderedDict({\n"), ("random_state=random_state),\n    }", "random_state=random_state),\n    })")),
-]  # fmt: skip
+    _baselines(
+        "baselines-seed-for-both",
+        (_LOGISTIC, "LogisticRegression(solver='saga', random_state=random_state, C=0.1, n_jobs=None)"),
+    ),
+    _baselines(
+        "baselines-set-params",
+        (_FOREST, "RandomForestClassifier().set_params(n_estimators=200, random_state=random_state, n_jobs=1)"),
+    ),
+    _baselines(
+        "baselines-generator",
+        (_FOREST, "RandomForestClassifier(200, random_state=random_state, class_weight='balanced', oob_score=True)"),
+    ),
+    _baselines(
+        "baselines-named-pipeline",
+        (
+            _LOGISTIC,
+            (
+                "__import__('sklearn.pipeline').pipeline.Pipeline([('scale', MinMaxScaler()), "
+                "('classify', LogisticRegression())])"
+            ),
+        ),
+    ),
+    _baselines(
+        "baselines-ordered-dict",
+        ("    return {\n", "    from collections import OrderedDict\n\n    return OrderedDict({\n"),
+        ("random_state=random_state),\n    }", "random_state=random_state),\n    })"),
+    ),
+]
 
 STYLES: list[Style] = [*_MLP, *_STUDY, *_SVM, *_WRAPPER, *_COMPARE, *_FOLDS, *_BASELINES]
