@@ -1,0 +1,1 @@
+"""Measurements that the docs quote, each made again by one command."""

@@ -1,0 +1,149 @@
+"""Run Part I on the real MNIST and keep what it shows: `LAB_DATA=folder make figures`.
+
+Executes the reference notebook in the `quick` and in the `full` budget, writes the figures of the full run to
+`docs/figures/part1/`, the page `docs/part1.md` around them, and the tables of numbers into that page, the README and the
+notebook's own table of minutes.
+"""
+
+import base64
+import copy
+import json
+import os
+import platform
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+from rich.console import Console
+
+from grading.release import ROOT
+from tests.notebooks.kernel import Run, run
+from tests.samples import read
+
+PART = "part1"
+FIGURES = ROOT / "docs" / "figures" / PART
+COLLECT = """
+import json
+print(json.dumps({
+    "mlp_seconds": train_seconds, "mlp_val": val_accuracies[-1], "epochs": len(val_accuracies),
+    "search_seconds": search_seconds, "best": search.best_params_, "search_images": n_search,
+    "svm_seconds": fit_seconds, "svm_val": float(svm_val_accuracy), "n_train": len(X_train),
+    "support_vectors": int(len(svm.support_)), "final": rows, "never_full": never_full,
+}))
+"""
+console = Console()
+
+
+def main() -> None:
+    """Run both budgets and write the results."""
+    if not os.environ.get("LAB_DATA"):
+        sys.exit("Say where the real MNIST lies: LAB_DATA=folder make figures (docs/data.md describes the folder).")
+    results = {}
+    for budget in ("quick", "full"):
+        with console.status(f"Part I, budget {budget}: minutes …"):
+            started = time.perf_counter()
+            executed = _execute(budget)
+        minutes = (time.perf_counter() - started) / 60
+        results[budget] = {**json.loads(executed.output("collect")), "minutes": minutes}
+        console.print(f"budget {budget}: {minutes:.1f} minutes")
+    page = _figures(executed)
+    table = _table(results)
+    (ROOT / "docs" / f"{PART}.md").write_text(_page(page, table), encoding="utf-8")
+    _between(ROOT / "README.md", table)
+    console.print(table)
+
+
+def _execute(budget: str) -> Run:
+    notebook = copy.deepcopy(read("source", PART))
+    # What students are checked and graded by is no part of the time that the notebook takes.
+    notebook.cells = [cell for cell in notebook.cells if not cell.id.startswith(("check-", "test-", "bonus-"))]
+    notebook.cells.append(new_code_cell(COLLECT, id="collect"))
+    with tempfile.TemporaryDirectory() as folder:
+        executed = run(notebook, Path(folder), LAB_BUDGET=budget, LAB_DATA=os.environ["LAB_DATA"])
+    if executed.errors():
+        sys.exit(f"The notebook stopped: {executed.errors()}")
+    return executed
+
+
+def _figures(executed: Run) -> list[str]:
+    """Write the figures as PNG files; return a section of Markdown for each, with the words that follow it."""
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    for old in FIGURES.glob("*.png"):
+        old.unlink()
+    sections = []
+    cells = executed.notebook.cells
+    for cell, following in zip(cells, cells[1:], strict=False):
+        pictures = [
+            picture for output in cell.get("outputs", []) if (picture := output.get("data", {}).get("image/png"))
+        ]
+        if pictures:
+            (FIGURES / f"{cell.id}.png").write_bytes(base64.b64decode(pictures[0]))
+            title = _title(cell)
+            sections.append(f"## {title}\n\n![{title}](figures/{PART}/{cell.id}.png)\n\n{following.source}\n")
+    return sections
+
+
+def _title(cell: NotebookNode) -> str:
+    match = re.search(r'title="([^"]+)"', cell.source)
+    assert match, f"the figure of {cell.id} has no title"
+    return match[1]
+
+
+def _table(results: dict[str, dict[str, Any]]) -> str:
+    """Lay the numbers out as Markdown, a column a budget."""
+    quick, full = results["quick"], results["full"]
+    network, svm = "your network", "SVM"
+    rows = [
+        ("training images", lambda r: f"{r['n_train']:,}"),
+        ("the network: epochs, seconds", lambda r: f"{r['epochs']}, {r['mlp_seconds']:.1f} s"),
+        ("the network: validation accuracy", lambda r: f"{r['mlp_val']:.4f}"),
+        ("the network: test accuracy", lambda r: f"{r['final'][network]['test_accuracy']:.4f}"),
+        ("grid search: images, seconds", lambda r: f"{r['search_images']:,}, {r['search_seconds']:.0f} s"),
+        ("grid search: best point", lambda r: f"C={r['best']['C']:g}, gamma={r['best']['gamma']}"),
+        ("the SVM: seconds to fit", lambda r: f"{r['svm_seconds']:.0f} s"),
+        ("the SVM: support vectors", lambda r: f"{r['support_vectors']:,}"),
+        ("the SVM: validation accuracy", lambda r: f"{r['svm_val']:.4f}"),
+        ("the SVM: test accuracy", lambda r: f"{r['final'][svm]['test_accuracy']:.4f}"),
+        ("prediction per 1,000 images: network, SVM", lambda r: _both(r, "ms_per_1000_images", "ms")),
+        ("what a model keeps: network, SVM", lambda r: _both(r, "model_megabytes", "MB")),
+        ("the whole notebook", lambda r: f"{r['minutes']:.1f} minutes"),
+    ]
+    cores = f"{os.cpu_count()} cores, {platform.system()} on {platform.machine()}, Python {platform.python_version()}"
+    lines = [
+        f"Measured by `LAB_DATA=folder make figures` on {cores}, with the real MNIST.",
+        "",
+        "| Part I | `quick` | `full` |",
+        "|---|---|---|",
+        *(f"| {name} | {show(quick)} | {show(full)} |" for name, show in rows),
+    ]
+    return "\n".join(lines)
+
+
+def _both(result: dict[str, Any], key: str, unit: str) -> str:
+    return ", ".join(f"{result['final'][name][key]:,.1f} {unit}" for name in ("your network", "SVM"))
+
+
+def _page(sections: list[str], table: str) -> str:
+    opening = (
+        "# Part I, executed\n\nThe figures of the reference notebook on the whole of MNIST, with the words that follow them "
+        "there. This page is written by `make figures`; edit the notebook instead.\n"
+    )
+    return "\n".join([opening, table, "", *sections])
+
+
+def _between(path: Path, text: str) -> None:
+    """Put a text between the two marks of a page."""
+    start, end = "<!-- measured: make figures -->", "<!-- end measured -->"
+    page = path.read_text(encoding="utf-8")
+    before, _, rest = page.partition(start)
+    _, _, after = rest.partition(end)
+    path.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
