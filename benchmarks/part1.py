@@ -1,12 +1,12 @@
 """Run Part I on the real MNIST and keep what it shows: `LAB_DATA=folder make figures`.
 
 Executes the reference notebook in the `quick` and in the `full` budget, writes the figures of the full run to
-`docs/figures/part1/`, the page `docs/part1.md` around them, and the tables of numbers into that page, the README and the
-notebook's own table of minutes.
+`docs/figures/part1/`, the page `docs/part1.md` around them, and the table of numbers into that page and the README.
 """
 
 import base64
 import copy
+import itertools
 import json
 import os
 import platform
@@ -77,7 +77,7 @@ def _figures(executed: Run) -> list[str]:
         old.unlink()
     sections = []
     cells = executed.notebook.cells
-    for cell, following in zip(cells, cells[1:], strict=False):
+    for cell, following in itertools.pairwise(cells):
         pictures = [
             picture for output in cell.get("outputs", []) if (picture := output.get("data", {}).get("image/png"))
         ]
@@ -130,8 +130,8 @@ def _both(result: dict[str, Any], key: str, unit: str) -> str:
 
 def _page(sections: list[str], table: str) -> str:
     opening = (
-        "# Part I, executed\n\nThe figures of the reference notebook on the whole of MNIST, with the words that follow them "
-        "there. This page is written by `make figures`; edit the notebook instead.\n"
+        "# Part I, executed\n\nThe figures of the reference notebook on the whole of MNIST, with the words that follow "
+        "them there. This page is written by `make figures`; edit the notebook instead.\n"
     )
     return "\n".join([opening, table, "", *sections])
 

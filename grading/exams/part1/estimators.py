@@ -75,6 +75,13 @@ def grid_search_tunes_an_svm(student: Student, rng: np.random.Generator) -> None
             came=f"{agree:.0%} agree",
             hint=hint,
         )
+        n = 5003  # the notebook slices its 5,000 itself
+        y_many = np.arange(n) % 2
+        many = student.tune_svm(
+            4.0 * y_many[:, None] + rng.normal(0, 0.1, (n, 1)), y_many, {"C": [1.0], "gamma": [1.0]}, 2
+        )
+        fitted = number(many.best_estimator_.shape_fit_[0], "the number of samples")
+        ok(fitted == n, expected=f"a model fitted on all {n} samples", came=f"{fitted:g}", hint=hint)
 
 
 def _is_fitted_search(search: Any) -> None:
@@ -129,12 +136,22 @@ def wrapper_is_an_estimator(student: Student, rng: np.random.Generator) -> None:
     X_new, new_positions = _clouds(rng, 30)
     with idea("fit, predict and score", 3):
         _fits_and_predicts(student, loaded, settings, (X, positions), (X_new, new_positions), np.arange(3))
+        model, done = student.MLPClassifier(**settings), size(loaded.RUNS)
+        model.fit(X, positions)
+        model.fit(X, positions)
+        networks = {run["network"] for run in items(loaded.RUNS, done + 20)[done:]}
+        hint = "make the network inside fit, so that fitting again starts anew"
+        ok(len(networks) > 1, expected="a new network at each fit", came="the first one, trained further", hint=hint)
     with idea("labels of any kind", 2):
         numbers = np.sort(rng.choice(np.arange(-50, 100), size=3, replace=False))
         for labels in (numbers, np.array(["cat", "dog", "emu"])):
             _fits_and_predicts(
                 student, loaded, settings, (X, labels[positions]), (X_new, labels[new_positions]), labels
             )
+        labels = np.array([f"class {letter}" for letter in "abcdefghijklm"])  # more than the ten digits
+        model = student.MLPClassifier(**settings).fit(X, labels[12 - np.arange(len(X)) % 13])
+        known = np.isin(_labels(model.predict(X_new), labels), labels)
+        ok(bool(known.all()), expected="labels that fit was given", came="others", hint="translate positions back")
     with idea("clone, Pipeline and cross_val_score", 2):
         _works_in_scikit_learn(student, loaded, settings, X, positions)
     with idea("all five settings reach the network", 1):
@@ -175,16 +192,14 @@ def _fits_and_predicts(
         hint="return self",
     )
     run = _last_run(loaded, done)
-    positions = np.searchsorted(labels, y)
-    hint = "train on all rows given, with the positions 0 … k−1 of the labels in classes_"
+    hint = "train on all rows given, with the labels coded as 0 … k−1"
     came_X, came_y = array(run["X"], "X given to train"), integers(run["y"], "labels given to train", hint=hint)
     complete = came_X.shape == X.shape and bool(np.allclose(came_X, X, atol=1e-5))
     ok(complete, expected="training on all rows given to fit", came=f"shape {came_X.shape}", hint=hint)
-    coded = came_y.shape == positions.shape and bool((came_y == positions).all())
-    ok(coded, expected="labels coded as positions in the sorted classes", came="other numbers", hint=hint)
+    decoded = _decoded(came_y, y, labels)
     network = probes.TrustedMLP(**recorded_settings(run))
-    network.train(came_X, positions, came_X, positions, run["epochs"], run["batch_size"])
-    right = labels[network.predict(X_new)]
+    network.train(came_X, came_y, came_X, came_y, run["epochs"], run["batch_size"])
+    right = decoded[np.minimum(network.predict(X_new), len(labels) - 1)]
     predicted = _labels(model.predict(X_new), labels)
     agree = float(np.mean(predicted == right))
     # Float32 input may flip a sample near a boundary.
@@ -192,6 +207,16 @@ def _fits_and_predicts(
     ok(agree > 0.9, expected="the labels that the network predicts", came=f"{agree:.0%} of them", hint=hint)
     score = number(model.score(X_new, y_new), "score(X, y)")
     close(score, float(np.mean(predicted == y_new)), "score(X, y), the accuracy", hint="ClassifierMixin has it")
+
+
+def _decoded(codes: np.ndarray, y: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the label of each code; sorted or not, a code must stand for one label and be below their number."""
+    hint = "np.unique(y, return_inverse=True) gives the distinct labels and the positions"
+    ok(codes.shape == y.shape, expected="a code for each row", came=f"shape {codes.shape}", hint=hint)
+    pairs = sorted(set(zip(codes.tolist(), y.tolist(), strict=True)))
+    one_to_one = [code for code, _ in pairs] == list(range(len(labels)))
+    ok(one_to_one, expected="labels coded as 0 … k−1, one code a label", came="other codes", hint=hint)
+    return np.array([label for _, label in pairs])
 
 
 def _labels(answer: Any, labels: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from grading.exams.part1.trusted import (
     own_and_assisted,
     with_seed,
 )
-from grading.handle import Ref, Student, StudentError
+from grading.handle import Ref, Student, StudentError, value
 from grading.judge import Fail, array, close, integers, number, ok
 
 # --- test-mlp-init ------------------------------------------------------------------------------------------------
@@ -250,6 +250,8 @@ def _classes_right(answers: list[tuple[np.ndarray, Any]]) -> None:
     for right, answer in answers:
         hint = "argmax over the classes, axis=1: one whole number a sample"
         came = integers(answer, "predict(X)", shape=right.shape, hint=hint)
+        whole = np.asarray(value(answer)).dtype.kind in "iu"
+        ok(whole, expected="classes of an integer type", came="3.0 for 3: they can't index an array", hint=hint)
         wrong = int((came != right).sum())
         if wrong:
             raise Fail("the most probable class of each sample", f"another one for {wrong} of {len(right)}", hint)

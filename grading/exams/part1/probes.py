@@ -59,7 +59,12 @@ def step(
 
 
 class TrustedMLP:
-    """The network of Task 1 as its statement has it; arguments beyond those are taken and ignored."""
+    """The network of Task 1 as its statement has it; arguments beyond those are taken and ignored.
+
+    Where `stumbles` is set, the labels of the last epoch are rolled by one, so that it is not the best one.
+    """
+
+    stumbles = False
 
     def __init__(
         self,
@@ -96,7 +101,9 @@ class TrustedMLP:
     ) -> tuple[list[float], list[float]]:
         X_train, y_train = np.asarray(X_train), np.asarray(y_train)
         losses, accuracies = [], []
-        for _ in range(epochs):
+        for epoch in range(epochs):
+            if self.stumbles and epoch == epochs - 1:
+                y_train = np.roll(y_train, 1)
             order = self.rng.permutation(len(X_train))
             total = 0.0
             for start in range(0, len(order), batch_size):
@@ -187,8 +194,9 @@ def assisted(cls: Any, trusted: Sequence[str]) -> type:
     def softmax_(self: Any, x: Any) -> Any:
         return softmax(np.asarray(x))
 
-    def forward(self: Any, X: Any) -> Any:
-        cls.forward(self, X)  # for whatever else it keeps
+    # Arguments of the student's own are passed on or ignored: they are no mistake.
+    def forward(self: Any, X: Any, *more: Any, **extra: Any) -> Any:
+        cls.forward(self, X, *more, **extra)  # for whatever else it keeps
         right = activations(canonical(self, np.shape(X)[1]), np.asarray(X, dtype=float))
         for name, values in right.items():
             kept = np.shape(getattr(self, name, 0))
@@ -196,7 +204,7 @@ def assisted(cls: Any, trusted: Sequence[str]) -> type:
                 setattr(self, name, values if kept == values.shape else values.T)
         return right["a2"]
 
-    def compute_loss(self: Any, y_pred: Any, y_true: Any) -> float:
+    def compute_loss(self: Any, y_pred: Any, y_true: Any, *_: Any, **__: Any) -> float:
         return TrustedMLP.compute_loss(self, y_pred, y_true)
 
     def backward(self: Any, X: Any, y_true: Any, momentum: float = 0.9) -> None:
@@ -208,7 +216,7 @@ def assisted(cls: Any, trusted: Sequence[str]) -> type:
             values = weights[name] if mine.ndim < 2 or mine.shape == weights[name].shape else weights[name].T
             setattr(self, name, values.reshape(mine.shape).astype(mine.dtype))
 
-    def predict(self: Any, X: Any) -> Any:
+    def predict(self: Any, X: Any, *_: Any, **__: Any) -> Any:
         return activations(canonical(self, np.shape(X)[1]), np.asarray(X, dtype=float))["a2"].argmax(axis=1)
 
     methods: dict[str, Callable[..., Any]] = {
@@ -224,14 +232,23 @@ def assisted(cls: Any, trusted: Sequence[str]) -> type:
 
 
 def recording(cls: Any, trusted: Sequence[str]) -> type:
-    """`assisted`, with a trusted `backward` that also notes what it is given in `STEPS`."""
-    helped: Any = assisted(cls, [*trusted, "backward"])
+    """`assisted`, with a `backward` that notes in `STEPS` what it is given, and whether `forward` saw it before."""
+    helped: Any = assisted(cls, trusted)
 
-    def backward(self: Any, X: Any, y_true: Any, momentum: float = 0.9) -> None:
-        STEPS.append({"X": np.array(X), "y": np.array(y_true), "momentum": float(momentum)})
-        helped.backward(self, X, y_true, momentum)
+    def forward(self: Any, X: Any, *more: Any, **extra: Any) -> Any:
+        vars(self)["last_forward"] = np.array(X, dtype=float)
+        return helped.forward(self, X, *more, **extra)
 
-    return type(cls.__name__, (helped,), {"backward": backward})
+    def backward(self: Any, X: Any, y_true: Any, momentum: float = 0.9, *more: Any, **extra: Any) -> None:
+        last = vars(self).get("last_forward")
+        prepared = last is not None and last.shape == np.shape(X) and bool(np.allclose(last, X, atol=1e-5))
+        STEPS.append({"X": np.array(X), "y": np.array(y_true), "momentum": float(momentum), "prepared": prepared})
+        if "backward" in trusted:
+            helped.backward(self, X, y_true, momentum)
+        else:
+            helped.backward(self, X, y_true, momentum, *more, **extra)
+
+    return type(cls.__name__, (helped,), {"forward": forward, "backward": backward})
 
 
 # --- recording estimators -----------------------------------------------------------------------------------------
@@ -289,8 +306,9 @@ class Scripted(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         started = time.perf_counter()
+        self.classes_  # noqa: B018 (absent before fit: then this raises, as scikit-learn's own would)
         time.sleep(self.predict_nap)
-        answer = np.asarray(self.table)[X[:, 0].astype(int)]
+        answer = np.asarray(self.table)[X[:, 0].astype(int) % len(self.table)]
         self._note("predict", X, started)
         return answer
 

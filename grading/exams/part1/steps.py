@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from grading.exam import exam, idea
+from grading.exams.part1.probes import activations
 from grading.exams.part1.trusted import (
     PARAMETERS,
     Network,
@@ -122,7 +123,8 @@ def second_step_remembers_the_first(student: Student, rng: np.random.Generator) 
     """Two steps with momentum µ, the second where the gradient is zero: it must be µ times the first.
 
     Between the steps the exam makes the network sure of the right answer, so that ŷ = y and nothing but the velocity
-    moves. Mistakes in the gradient therefore cost nothing here; a `backward` that raises does.
+    moves; what a network at rest moves by from the same weights is taken off, for gradients that are wrong. Mistakes in
+    the gradient therefore cost nothing here; a `backward` that raises does. A third step must be µ times the second.
 
     Split: weights 3, biases 1, the argument `momentum` and its default of 0.9 are obeyed 2.
     """
@@ -149,18 +151,20 @@ def _momentum_side(cls: Ref, seed: int, n_samples: int) -> Any:
 
 @dataclass(frozen=True)
 class TwoSteps:
-    """What moved in a first step, in a second one at zero gradient, and in a first one at momentum 0."""
+    """What moved in a first step, by velocity alone in two more, in all in the second, and in a first at momentum 0."""
 
     net: Network
     momentum: float
     first: Weights
     second: Weights
+    third: Weights
+    carried: Weights
     plain: Weights
 
 
 def _two_steps(cls: Ref, rng: np.random.Generator, n_samples: int, settings: dict[str, float]) -> TwoSteps:
     net, twin = build(cls, rng, learning_rate=0.2), build(cls, rng, learning_rate=0.2)
-    (X1, y1), (X2, _) = batch(rng, n_samples, net.sizes), batch(rng, n_samples, net.sizes)
+    (X1, y1), (X2, _) = _lively_batch(rng, n_samples, net), batch(rng, n_samples, net.sizes)
     give(twin.ref, net.weights())
     plain = twin.step(X1, y1, momentum=0.0)
     first = net.step(X1, y1, **settings)
@@ -168,8 +172,21 @@ def _two_steps(cls: Ref, rng: np.random.Generator, n_samples: int, settings: dic
     biases = np.array(net.ref.b2)
     biases.reshape(-1)[sure] += 60.0  # e⁻⁶⁰: the other probabilities are zero for all purposes
     net.ref.b2 = biases
-    second = net.step(X2, np.full(n_samples, sure), **settings)
-    return TwoSteps(net, settings.get("momentum", 0.9), first, second, plain)
+    y2, later = np.full(n_samples, sure), []
+    for _ in range(2):
+        resting = build(cls, rng, learning_rate=0.2)
+        give(resting.ref, net.weights())
+        by_gradient, in_all = resting.step(X2, y2, **settings), net.step(X2, y2, **settings)
+        later.append((in_all, {name: in_all[name] - by_gradient[name] for name in PARAMETERS}))
+    (carried, second), (_, third) = later
+    return TwoSteps(net, settings.get("momentum", 0.9), first, second, third, carried, plain)
+
+
+def _lively_batch(rng: np.random.Generator, n_samples: int, net: Network) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a batch in which each sample wakes a hidden unit: others move the biases of the output alone."""
+    X, y = batch(rng, 40 * n_samples, net.sizes)
+    lively = activations(net.weights(), X)["z1"].max(axis=1) > 0.2
+    return X[lively][:n_samples], y[lively][:n_samples]
 
 
 def _remembers(runs: list[TwoSteps], names: tuple[str, ...]) -> None:
@@ -187,3 +204,6 @@ def _remembers(runs: list[TwoSteps], names: tuple[str, ...]) -> None:
             expected = f"the next step of `{name}` to carry {run.momentum:g} times this one"
             hint = "v ← momentum·v − learning_rate·gradient; W ← W + v; keep v between calls"
             ok(remembers, expected=expected, came=f"about {ratio:.2f} times this one", hint=hint)
+            goes_on = bool(np.abs(run.third[name] - run.momentum * run.carried[name]).max() <= slack)
+            came = "something else: the velocity kept is not the one that the weights moved by"
+            ok(goes_on, expected=f"the third step of `{name}` to carry the second", came=came, hint=hint)

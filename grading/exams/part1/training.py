@@ -1,5 +1,6 @@
 """The exam of Task 1 about the loop of training: who is seen when, and what comes back."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -8,8 +9,8 @@ import numpy as np
 from grading.exam import exam, idea
 from grading.exams.part1 import probes
 from grading.exams.part1.trusted import NEIGHBOURS, PARAMETERS, Sizes, Weights, build, either
-from grading.handle import Ref, Student, items, size, value
-from grading.judge import array, integers, number, ok, relative_error
+from grading.handle import Ref, Student, StudentError, items, size, value
+from grading.judge import Fail, array, integers, number, ok, relative_error
 
 N_TRAIN, N_VAL, EPOCHS, BATCH_SIZE, BRIGHT = 23, 40, 4, 5, 3.0
 EVERY_ONE = "one permutation of the row numbers an epoch; range(0, n, batch_size) starts a last, shorter batch too"
@@ -28,8 +29,8 @@ def training_sees_every_sample_once_an_epoch(student: Student, rng: np.random.Ge
     """
     loaded, own = student.load(probes), student.MLPFromScratch
     seed = int(rng.integers(2**31))
-    helpless = _training_side(student, loaded, loaded.recording(own, []), seed)
-    helped = _training_side(student, loaded, loaded.recording(own, list(NEIGHBOURS)), seed)
+    helpless = _training_side(student, loaded, loaded.recording(own, ["backward"]), seed)
+    helped = _training_side(student, loaded, loaded.recording(own, [*NEIGHBOURS, "backward"]), seed)
     for name, points, judge in (
         ("every sample once an epoch, with its own label", 4, _each_sample_once),
         ("a new order in each epoch", 1, _reshuffled),
@@ -40,6 +41,8 @@ def training_sees_every_sample_once_an_epoch(student: Student, rng: np.random.Ge
     ):
         with idea(name, points):
             either(judge, helpless, helped)
+            if judge is _each_sample_once:
+                _forward_precedes(helpless, lambda: _train_once(student, loaded, loaded.recording(own, []), seed))
 
 
 def _training_side(student: Student, loaded: Ref, cls: Ref, seed: int) -> Any:
@@ -135,6 +138,20 @@ def _replay_agrees(run: dict[str, Any]) -> None:
     hint = "train changes the weights by its steps alone: no new start, no other update"
     came = f"others, by {error:.2g}"
     ok(bool(error < 1e-2), expected="the weights that the steps of train lead to", came=came, hint=hint)
+
+
+def _forward_precedes(trusted: Callable[[], list[dict[str, Any]]], untouched: Callable[[], dict[str, Any]]) -> None:
+    """Demand a `forward` on the batch before each `backward`, unless the student's own `backward` does without."""
+    try:
+        prepared = all(noted["prepared"] is True for noted in trusted()[0]["steps"])
+    except StudentError:  # a neighbour of train raises: that costs elsewhere
+        return
+    if not prepared:
+        hint = "backward uses what the last forward kept: call self.forward(X_batch) right before it"
+        try:
+            untouched()
+        except StudentError:
+            raise Fail("self.forward on the batch before each self.backward", "none, or other rows", hint) from None
 
 
 def _reshuffled(runs: list[dict[str, Any]]) -> None:

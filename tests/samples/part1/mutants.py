@@ -980,20 +980,6 @@ _WRAPPER = [
         ),
     ),
     _wrapper(
-        "wrapper-no-classes",
-        {WRAPPER},
-        "another name for classes_",
-        (_UNIQUE, "self.labels, positions = np.unique(y, return_inverse=True)"),
-        ("len(self.classes_)", "len(self.labels)"),
-        (_TRANSLATE, "return self.labels[self.network_.predict(np.asarray(X))]"),
-    ),
-    _wrapper(
-        "wrapper-classes-unsorted",
-        {WRAPPER},
-        "labels as they come",
-        (_UNIQUE, "positions, self.classes_ = pd.factorize(np.asarray(y))"),
-    ),
-    _wrapper(
         "wrapper-predicts-probabilities",
         {WRAPPER},
         "forward for predict",
@@ -1083,7 +1069,7 @@ _COMPARE = [
         "compare-predict-with-fit",
         {COMPARE},
         "predict_seconds spans both",
-        ("time.perf_counter() - fitted", "time.perf_counter() - started"),
+        ("predicted - fitted", "predicted - started"),
     ),
     _compare(
         "compare-clock-not-stopped",
@@ -1099,13 +1085,13 @@ _COMPARE = [
         {COMPARE},
         "a thousand times too much",
         ("fitted - started", "1000 * (fitted - started)"),
-        ("time.perf_counter() - fitted", "1000 * (time.perf_counter() - fitted)"),
+        ("predicted - fitted", "1000 * (predicted - fitted)"),
     ),
     _compare(
         "compare-per-sample",
         {COMPARE},
         "seconds a sample",
-        ("time.perf_counter() - fitted", "(time.perf_counter() - fitted) / len(X_test)"),
+        ("predicted - fitted", "(predicted - fitted) / len(X_test)"),
     ),
     _compare(
         "compare-predicts-twice",
@@ -1125,7 +1111,7 @@ _COMPARE = [
         "waiting does not count",
         ("started = time.perf_counter()", "started = time.process_time()"),
         ("fitted = time.perf_counter()", "fitted = time.process_time()"),
-        ("time.perf_counter() - fitted", "time.process_time() - fitted"),
+        ("predicted = time.perf_counter()", "predicted = time.process_time()"),
     ),
     _compare(
         "compare-times-swapped",
@@ -1161,7 +1147,7 @@ _COMPARE = [
         "compare-missing-column",
         {COMPARE},
         "no predict_seconds",
-        ('            "predict_seconds": time.perf_counter() - fitted,\n', ""),
+        ('            "predict_seconds": predicted - fitted,\n', ""),
     ),
     _compare(
         "compare-f1-of-training-labels",

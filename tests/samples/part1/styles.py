@@ -760,6 +760,13 @@ _SVM = [
 _UNIQUE = "self.classes_, positions = np.unique(y, return_inverse=True)"
 _TRANSLATE = "return self.classes_[self.network_.predict(np.asarray(X))]"
 _WRAPPER = [
+    _wrapper(
+        "wrapper-another-name-for-classes",
+        (_UNIQUE, "self.labels, positions = np.unique(y, return_inverse=True)"),
+        ("len(self.classes_)", "len(self.labels)"),
+        (_TRANSLATE, "return self.labels[self.network_.predict(np.asarray(X))]"),
+    ),
+    _wrapper("wrapper-classes-unsorted", (_UNIQUE, "positions, self.classes_ = pd.factorize(np.asarray(y))")),
     _wrapper("wrapper-base-first", ("(ClassifierMixin, BaseEstimator)", "(BaseEstimator, ClassifierMixin)")),
     _wrapper(
         "wrapper-label-encoder",
@@ -909,29 +916,26 @@ def compare_classifiers(models, X_train, y_train, X_test, y_test):
         "compare-nanoseconds",
         ("started = time.perf_counter()", "started = time.perf_counter_ns() / 1e9"),
         ("fitted = time.perf_counter()", "fitted = time.perf_counter_ns() / 1e9"),
-        ("time.perf_counter() - fitted", "time.perf_counter_ns() / 1e9 - fitted"),
+        ("predicted = time.perf_counter()", "predicted = time.perf_counter_ns() / 1e9"),
     ),
     _compare(
         "compare-monotonic",
         ("started = time.perf_counter()", "started = time.monotonic()"),
         ("fitted = time.perf_counter()", "fitted = time.monotonic()"),
-        ("time.perf_counter() - fitted", "time.monotonic() - fitted"),
+        ("predicted = time.perf_counter()", "predicted = time.monotonic()"),
     ),
     _compare(
         "compare-more-columns",
         ('"accuracy": accuracy_score', '"error": np.mean(y_pred != y_test),\n            "accuracy": accuracy_score'),
     ),
     _compare(
-        "compare-sums-seconds-apart",
-        (
-            "y_pred = model.predict(X_test)",
-            (
-                "y_pred = model.predict(X_test)\n        "
-                "predicted = time.perf_counter()\n        "
-                "model.score(X_test, y_test)"
-            ),
-        ),
-        ("time.perf_counter() - fitted", "predicted - fitted"),
+        "compare-scores-outside-the-span",
+        ("predicted = time.perf_counter()", "predicted = time.perf_counter()\n        model.score(X_test, y_test)"),
+    ),
+    _compare(
+        "compare-clock-read-in-the-row",
+        ("        predicted = time.perf_counter()\n", ""),
+        ("predicted - fitted", "time.perf_counter() - fitted"),
     ),
 ]
 
