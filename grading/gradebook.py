@@ -83,11 +83,14 @@ def submissions(part: str, root: Path) -> list[Submission]:
         Where the gradebook does not know the part.
     """
     found = {path.parent.name: Submission(path.parent.name, ()) for path in (root / "submitted").glob(f"*/{part}")}
+    unknown = f"The gradebook in {root} does not know {part}; run: make release PART={part}"
+    if not (root / "gradebook.db").exists():  # opening it would make it
+        raise LookupError(unknown)
     with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as gradebook:
         try:
             graded = gradebook.assignment_submissions(part)
         except MissingEntry:
-            raise LookupError(f"The gradebook in {root} does not know {part}; run: make release PART={part}") from None
+            raise LookupError(unknown) from None
         for submission in graded:
             student = submission.student.id
             reasons = _reasons(root / "autograded" / student / part)

@@ -19,7 +19,10 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 ROOT = Path(__file__).parents[1]
 # What no student may see, wherever it stands in a notebook.
-FORBIDDEN = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)|\bgrading\b.*\bexamine\b|grading\.exams")
+FORBIDDEN = re.compile(
+    r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)"
+    r"|__import__\(.grading.\)|\b(from|import) grading\b|\bgrading\.exams\b"
+)
 
 
 def course_address(root: Path = ROOT) -> dict[str, str]:

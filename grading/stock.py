@@ -1,8 +1,8 @@
 """Stock nbgrader: what a test cell calls in the student's own kernel.
 
-A test cell is one line, and the score is its last expression::
+A test cell is one line, which leaves no name behind, and the score is its last expression::
 
-    from grading import examine; examine("test-mean", globals())
+    __import__("grading").examine("test-mean", globals())
 
 nbgrader reads points off a cell's outputs: any text on stderr is zero, a result that it can't parse is full
 marks, one above the maximum drops the whole submission. So while an exam runs nothing reaches the outputs,

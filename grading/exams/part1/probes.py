@@ -231,7 +231,7 @@ def assisted(cls: Any, trusted: Sequence[str]) -> type:
     return type(cls.__name__, (cls,), {name: methods[name] for name in trusted})
 
 
-def recording(cls: Any, trusted: Sequence[str]) -> type:
+def recording(cls: Any, trusted: Sequence[str], learning_rate: float) -> type:
     """`assisted`, with a `backward` that notes in `STEPS` what it is given, and whether `forward` saw it before."""
     helped: Any = assisted(cls, trusted)
 
@@ -242,13 +242,16 @@ def recording(cls: Any, trusted: Sequence[str]) -> type:
     def backward(self: Any, X: Any, y_true: Any, momentum: float = 0.9, *more: Any, **extra: Any) -> None:
         last = vars(self).get("last_forward")
         prepared = last is not None and last.shape == np.shape(X) and bool(np.allclose(last, X, atol=1e-5))
-        STEPS.append({"X": np.array(X), "y": np.array(y_true), "momentum": float(momentum), "prepared": prepared})
+        settings = {"momentum": float(momentum), "learning_rate": float(self.learning_rate)}
+        STEPS.append({"X": np.array(X), "y": np.array(y_true), "prepared": prepared, **settings})
         if "backward" in trusted:
             helped.backward(self, X, y_true, momentum)
         else:
             helped.backward(self, X, y_true, momentum, *more, **extra)
 
-    return type(cls.__name__, (helped,), {"forward": forward, "backward": backward})
+    # As a class attribute the rate is found where a network keeps its own under another name.
+    members = {"forward": forward, "backward": backward, "learning_rate": learning_rate}
+    return type(cls.__name__, (helped,), members)
 
 
 # --- recording estimators -----------------------------------------------------------------------------------------

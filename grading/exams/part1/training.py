@@ -12,7 +12,7 @@ from grading.exams.part1.trusted import NEIGHBOURS, PARAMETERS, Sizes, Weights, 
 from grading.handle import Ref, Student, StudentError, items, size, value
 from grading.judge import Fail, array, integers, number, ok, relative_error
 
-N_TRAIN, N_VAL, EPOCHS, BATCH_SIZE, BRIGHT = 23, 40, 4, 5, 3.0
+N_TRAIN, N_VAL, EPOCHS, BATCH_SIZE, BRIGHT, RATE = 23, 40, 4, 5, 3.0, 0.05
 EVERY_ONE = "one permutation of the row numbers an epoch; range(0, n, batch_size) starts a last, shorter batch too"
 
 
@@ -29,8 +29,10 @@ def training_sees_every_sample_once_an_epoch(student: Student, rng: np.random.Ge
     """
     loaded, own = student.load(probes), student.MLPFromScratch
     seed = int(rng.integers(2**31))
-    helpless = _training_side(student, loaded, loaded.recording(own, ["backward"]), seed)
-    helped = _training_side(student, loaded, loaded.recording(own, [*NEIGHBOURS, "backward"]), seed)
+    helpless = _training_side(student, loaded, loaded.recording(own, ["backward"], RATE), seed)
+    helped = _training_side(student, loaded, loaded.recording(own, [*NEIGHBOURS, "backward"], RATE), seed)
+    # For a train that reads what its own backward leaves behind.
+    untouched = _training_side(student, loaded, loaded.recording(own, [], RATE), seed)
     for name, points, judge in (
         ("every sample once an epoch, with its own label", 4, _each_sample_once),
         ("a new order in each epoch", 1, _reshuffled),
@@ -40,9 +42,9 @@ def training_sees_every_sample_once_an_epoch(student: Student, rng: np.random.Ge
         ("X_train and y_train stay as they are", 1, _untouched),
     ):
         with idea(name, points):
-            either(judge, helpless, helped)
+            either(judge, helpless, helped, untouched)
             if judge is _each_sample_once:
-                _forward_precedes(helpless, lambda: _train_once(student, loaded, loaded.recording(own, []), seed))
+                _forward_precedes(helpless, untouched)
 
 
 def _training_side(student: Student, loaded: Ref, cls: Ref, seed: int) -> Any:
@@ -58,7 +60,7 @@ def _train_once(student: Student, loaded: Ref, cls: Ref, seed: int) -> dict[str,
     X, y = BRIGHT * np.eye(N_TRAIN), rng.permutation(np.arange(N_TRAIN) % 4)
     X_val, y_val = rng.normal(size=(N_VAL, N_TRAIN)), rng.integers(4, size=N_VAL)
     # The network comes last: what it seeds must not be drawn from before train does.
-    net = build(cls, rng, sizes=Sizes(N_TRAIN, 6, 4), learning_rate=0.05, seed=int(rng.integers(2**31)))
+    net = build(cls, rng, sizes=Sizes(N_TRAIN, 6, 4), learning_rate=RATE, seed=int(rng.integers(2**31)))
     start = net.weights()
     done = size(loaded.STEPS)
     X_there, y_there = student.put(X), student.put(y)
@@ -124,8 +126,8 @@ def _replay(run: dict[str, Any]) -> list[Weights]:
     weights, velocities = dict(run["start"]), {name: np.zeros_like(run["start"][name]) for name in PARAMETERS}
     after, seen, length = [], 0, len(_epochs(run)[0])
     for (X, labels), noted in zip(_steps(run), run["steps"], strict=True):
-        momentum = number(noted["momentum"], "momentum")
-        probes.step(weights, velocities, X, labels, run["net"].learning_rate, momentum)
+        learning_rate, momentum = (number(noted[name], name) for name in ("learning_rate", "momentum"))
+        probes.step(weights, velocities, X, labels, learning_rate, momentum)
         seen += len(X)
         if seen % length == 0:
             after.append(dict(weights))
@@ -140,7 +142,7 @@ def _replay_agrees(run: dict[str, Any]) -> None:
     ok(bool(error < 1e-2), expected="the weights that the steps of train lead to", came=came, hint=hint)
 
 
-def _forward_precedes(trusted: Callable[[], list[dict[str, Any]]], untouched: Callable[[], dict[str, Any]]) -> None:
+def _forward_precedes(trusted: Callable[[], Any], untouched: Callable[[], Any]) -> None:
     """Demand a `forward` on the batch before each `backward`, unless the student's own `backward` does without."""
     try:
         prepared = all(noted["prepared"] is True for noted in trusted()[0]["steps"])
