@@ -6,8 +6,6 @@ PART   ?= part1
 BIN := $(abspath $(VENV))/bin
 # nbgrader calls helpers of its own (alembic) by name, so the environment must be on the path.
 export PATH := $(BIN):$(PATH)
-# Figures are drawn without a screen.
-export MPLBACKEND ?= agg
 
 INSTALLED := $(VENV)/.installed
 PY        := $(BIN)/python

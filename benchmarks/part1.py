@@ -46,11 +46,8 @@ def main() -> None:
     results = {}
     for budget in ("quick", "full"):
         with console.status(f"Part I, budget {budget}: minutes …"):
-            started = time.perf_counter()
-            executed = _execute(budget)
-        minutes = (time.perf_counter() - started) / 60
-        results[budget] = {**json.loads(executed.output("collect")), "minutes": minutes}
-        console.print(f"budget {budget}: {minutes:.1f} minutes")
+            executed, results[budget] = measure(budget)
+        console.print(f"budget {budget}: {results[budget]['minutes']:.1f} minutes")
     page = _figures(executed)
     table = _table(results)
     (ROOT / "docs" / f"{PART}.md").write_text(_page(page, table), encoding="utf-8")
@@ -58,16 +55,19 @@ def main() -> None:
     console.print(table)
 
 
-def _execute(budget: str) -> Run:
+def measure(budget: str) -> tuple[Run, dict[str, Any]]:
+    """Execute the reference notebook on the data in `LAB_DATA`; return the run and its numbers."""
     notebook = copy.deepcopy(read("source", PART))
     # What students are checked and graded by is no part of the time that the notebook takes.
     notebook.cells = [cell for cell in notebook.cells if not cell.id.startswith(("check-", "test-", "bonus-"))]
     notebook.cells.append(new_code_cell(COLLECT, id="collect"))
+    started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         executed = run(notebook, Path(folder), LAB_BUDGET=budget, LAB_DATA=os.environ["LAB_DATA"])
+    minutes = (time.perf_counter() - started) / 60
     if executed.errors():
-        sys.exit(f"The notebook stopped: {executed.errors()}")
-    return executed
+        raise RuntimeError(f"the notebook stopped: {executed.errors()}")
+    return executed, {**json.loads(executed.output("collect")), "minutes": minutes}
 
 
 def _figures(executed: Run) -> list[str]:
@@ -85,6 +85,8 @@ def _figures(executed: Run) -> list[str]:
             (FIGURES / f"{cell.id}.png").write_bytes(base64.b64decode(pictures[0]))
             title = _title(cell)
             sections.append(f"## {title}\n\n![{title}](figures/{PART}/{cell.id}.png)\n\n{following.source}\n")
+    if not sections:
+        sys.exit("The notebook showed no figure. Is MPLBACKEND set? Jupyter's own backend must draw them.")
     return sections
 
 

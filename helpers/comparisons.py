@@ -210,8 +210,9 @@ def scaling_curves(
     for row, (name, curve) in enumerate(curves.items()):
         sizes, costs = np.array(sorted(curve.items()), dtype=float).T
         panel.plot(sizes, costs, **line_style(row))
-        slope = np.polyfit(np.log(sizes), np.log(costs), 1)[0] if len(sizes) > 1 else np.nan
-        label = f"{name}\nslope {slope:.1f}"
+        label = name
+        if len(sizes) > 1:
+            label += f"\nslope {np.polyfit(np.log(sizes), np.log(costs), 1)[0]:.1f}"
         panel.annotate(
             label,
             (sizes[-1], costs[-1]),

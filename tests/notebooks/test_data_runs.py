@@ -1,0 +1,72 @@
+"""Part I on data of the real form: a small folder in every run of the tests, the real MNIST by `make test-real`."""
+
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.part1 import measure
+from helpers.embedded import embedded_digits
+from helpers.idx import format_idx
+from helpers.sources import FILES
+from tests.notebooks.kernel import run
+from tests.samples import read
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1,797 digits in torchvision's layout, half of the files gzipped."""
+    root = tmp_path_factory.mktemp("data")
+    raw = root / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    X, y = embedded_digits()
+    images, labels = X.reshape(-1, 28, 28).astype(np.uint8), y.astype(np.uint8)
+    parts = [images[:1500], labels[:1500], images[1500:], labels[1500:]]
+    names = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
+    assert set(names) == set(FILES)
+    for place, (name, values) in enumerate(zip(names, parts, strict=True)):
+        if place % 2:
+            (raw / name).write_bytes(format_idx(values))
+        else:
+            (raw / f"{name}.gz").write_bytes(gzip.compress(format_idx(values)))
+    return root
+
+
+def test_the_quick_budget_runs_on_a_folder_within_three_minutes(folder: Path, tmp_path: Path) -> None:
+    """The small version of `make test-real`: the real loading code, fewer images."""
+    executed = run(read("source", "part1"), tmp_path, LAB_BUDGET="quick", LAB_DATA=str(folder))
+    assert executed.errors() == {}
+    assert "LAB_DATA" in executed.output("setup")
+    assert "X (1797, 784)" in executed.output("load-data")
+    assert executed.cpu_seconds < 180
+
+
+def test_missing_data_stop_the_notebook_with_both_remedies(tmp_path: Path) -> None:
+    notebook = read("source", "part1").copy()
+    notebook.cells = [cell.copy() for cell in notebook.cells if cell.id in ("setup", "load-data")]
+    # A proxy that refuses is what no network looks like to the downloads.
+    offline = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    executed = run(notebook, tmp_path, LAB_BUDGET="quick", LAB_CACHE=str(tmp_path / "cache"), **offline)
+    text = executed.errors()["load-data"]
+    assert "LAB_DATA" in text
+    assert 'load_mnist(source="embedded")' in text
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif("LAB_DATA" not in os.environ, reason="LAB_DATA names no folder with the real MNIST")
+class TestRealData:
+    """What the course promises of the real MNIST; quick takes a minute, full some more."""
+
+    def test_quick_takes_at_most_three_minutes(self) -> None:
+        _, found = measure("quick")
+        assert found["minutes"] <= 3
+        assert found["mlp_val"] > 0.9
+
+    def test_full_reaches_what_the_course_promises(self) -> None:
+        _, found = measure("full")
+        assert (found["epochs"], found["n_train"]) == (50, 49_000)
+        assert found["final"]["your network"]["test_accuracy"] >= 0.975
+        assert (found["best"]["C"], found["best"]["gamma"]) == (10, "scale")
+        assert found["svm_val"] >= 0.980
