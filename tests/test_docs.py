@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import itertools
 import os
 import re
 import shlex
@@ -223,9 +224,23 @@ def test_checksums_in_the_docs_are_those_of_the_code():
     assert [mirror for mirror in MNIST.mirrors if mirror not in page] == []
 
 
-def test_the_readme_keeps_a_place_for_measured_numbers():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert re.search(r"<!-- measured: make figures -->\n.*\| what \| value \|.*<!-- end measured -->", text, flags=re.S)
+def test_the_readme_and_the_executed_page_show_the_same_numbers():
+    text, page = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/part1.md"))
+    found = re.search(r"<!-- measured: make figures -->\n(Measured by .*?)\n<!-- end measured -->", text, flags=re.S)
+    assert found
+    assert "| Part I | `quick` | `full` |" in found[1]
+    assert found[1] in page
+
+
+def test_the_executed_page_is_of_the_present_notebook():
+    """Titles and words of the page are the notebook's; where they are not, run `make figures` again."""
+    from tests.samples import read
+
+    page = (ROOT / "docs" / "part1.md").read_text(encoding="utf-8")
+    cells = read("source", "part1").cells
+    for cell, following in itertools.pairwise(cells):
+        if cell.cell_type == "code" and (title := re.search(r'title="([^"]+)"', cell.source)):
+            assert f"## {title[1]}\n\n![{title[1]}](figures/part1/{cell.id}.png)\n\n{following.source}" in page, cell.id
 
 
 def test_the_versions_agree():
