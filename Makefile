@@ -3,12 +3,17 @@ VENV   ?= .venv
 PYTHON ?= python3
 PART   ?= part1
 
-BIN := $(abspath $(VENV))/bin
+# ENV=active uses the environment that is active (conda, or one of yours) and installs nothing.
+ifeq ($(ENV),active)
+BIN       := $(shell $(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("scripts"))')
+INSTALLED :=
+else
+BIN       := $(if $(filter /%,$(VENV)),$(VENV),$(CURDIR)/$(VENV))/bin
+INSTALLED := $(VENV)/.installed
+endif
+PY := "$(BIN)/python"
 # nbgrader calls helpers of its own (alembic) by name, so the environment must be on the path.
 export PATH := $(BIN):$(PATH)
-
-INSTALLED := $(VENV)/.installed
-PY        := $(BIN)/python
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-all test-real lint format release class grade feedback table figures lock clean
@@ -18,9 +23,9 @@ help:  ## list what can be made
 
 install: $(INSTALLED)  ## set up .venv with everything (VENV=… and PYTHON=… choose others)
 
-$(INSTALLED): pyproject.toml helpers/pyproject.toml requirements.lock .ci/install
-	@VENV=$(VENV) PYTHON=$(PYTHON) .ci/install
-	@touch $@
+$(VENV)/.installed: pyproject.toml helpers/pyproject.toml requirements.lock .ci/install
+	@VENV="$(VENV)" PYTHON="$(PYTHON)" .ci/install
+	@touch "$@"
 
 demo: $(INSTALLED)  ## build the release, make a sample class, grade it, show the table
 	@$(PY) -m tests.samples.demo
@@ -32,13 +37,14 @@ test-all: $(INSTALLED)  ## the test suite with its slow tests
 	@$(PY) -m pytest -n 2 --dist loadfile -m "not real_data"
 
 test-real: $(INSTALLED)  ## Part I on the real MNIST: LAB_DATA=folder make test-real
+	@test -n "$$LAB_DATA" || { echo "Say where the real MNIST lies: LAB_DATA=folder make test-real"; exit 1; }
 	@$(PY) -m pytest -m real_data
 
 lint: $(INSTALLED)  ## style, formatting and types
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 
 format: $(INSTALLED)  ## let ruff mend what it can
-	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+	@$(PY) -m ruff check --fix . && $(PY) -m ruff format .
 
 release: $(INSTALLED)  ## build release/ from source/ with nbgrader
 	@$(PY) -m grading release $(PART)
@@ -49,10 +55,10 @@ class: $(INSTALLED)  ## write a sample class into submitted/
 # The gradebook must know the release before anything can be graded by it. The table comes even where a submission
 # could not be graded; it says so.
 grade: release  ## grade submitted/ with stock nbgrader (no sandbox)
-	@$(BIN)/nbgrader autograde $(PART); status=$$?; $(PY) -m grading show $(PART); exit $$status
+	@$(PY) -m nbgrader autograde $(PART); status=$$?; $(PY) -m grading show $(PART); exit $$status
 
 feedback: $(INSTALLED)  ## write a page of feedback a student into feedback/
-	@$(BIN)/nbgrader generate_feedback $(PART) --force
+	@$(PY) -m nbgrader generate_feedback $(PART) --force
 
 table: $(INSTALLED)  ## show names, scores and reasons of what was graded
 	@$(PY) -m grading show $(PART)
@@ -61,7 +67,7 @@ figures: $(INSTALLED)  ## run Part I in full and keep its figures and numbers in
 	@$(PY) -m benchmarks.part1
 
 lock: $(INSTALLED)  ## resolve requirements.lock anew (versions and hashes, no addresses)
-	@$(BIN)/uv pip compile pyproject.toml helpers/pyproject.toml --extra dev --universal --python-version 3.11 \
+	@$(PY) -m uv pip compile pyproject.toml helpers/pyproject.toml --extra dev --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade --quiet \
 	    --no-emit-package digits-and-garments-helpers -o requirements.lock
 

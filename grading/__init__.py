@@ -1,6 +1,6 @@
 """Exams, the machinery that runs them and what builds the release.
 
-A notebook's test cell holds one line of it: ``from grading import examine; examine("…", globals())``.
+A notebook's test cell holds one line of it: ``__import__("grading").examine("…", globals())``.
 """
 
 from typing import Any

@@ -50,11 +50,6 @@ class Exam:
         """Name of the module that defines it."""
         return self.function.__module__
 
-    @property
-    def summary(self) -> str:
-        """First line of its docstring."""
-        return (self.function.__doc__ or self.id).strip().partition("\n")[0]
-
     def __call__(self, student: Student, rng: np.random.Generator) -> None:
         """Run the bare function."""
         self.function(student, rng)

@@ -75,7 +75,7 @@ class Submission:
 
 
 def submissions(part: str, root: Path) -> list[Submission]:
-    """Read all submissions of a part, by student, with those that lie in `submitted/` but have no grades.
+    """Read all submissions of a part, by student, with those that lie in `submitted/` but could not be graded.
 
     Raises
     ------
@@ -92,8 +92,10 @@ def submissions(part: str, root: Path) -> list[Submission]:
         except MissingEntry:
             raise LookupError(unknown) from None
         for submission in graded:
-            student = submission.student.id
-            reasons = _reasons(root / "autograded" / student / part)
+            student, folder = submission.student.id, root / "autograded" / submission.student.id / part
+            if not list(folder.glob("*.ipynb")):
+                continue  # a regrade failed: what the gradebook still says is of an earlier submission
+            reasons = _reasons(folder)
             cells = [_cell(grade, reasons) for notebook in submission.notebooks for grade in notebook.grades]
             found[student] = Submission(student, tuple(cells))
     return [found[student] for student in sorted(found)]

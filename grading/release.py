@@ -17,15 +17,24 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 
-ROOT = Path(__file__).parents[1]
+
+def course_root(start: Path | None = None) -> Path:
+    """Return the nearest folder upwards from here that holds `nbgrader_config.py`, else the package's own checkout."""
+    start = start or Path.cwd()
+    folders = (folder for folder in (start, *start.parents) if (folder / "nbgrader_config.py").is_file())
+    return next(folders, Path(__file__).parents[1])
+
+
+ROOT = course_root()
 # What no student may see, wherever it stands in a notebook.
 FORBIDDEN = re.compile(
     r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)"
     r"|__import__\(.grading.\)|\b(from|import) grading\b|\bgrading\.exams\b"
+    r"|@[A-Z_]+@"  # a mark that nothing has filled in
 )
 
 
-def course_address(root: Path = ROOT) -> dict[str, str]:
+def course_address(root: Path) -> dict[str, str]:
     """Return what stands for `@REPOSITORY@` and `@TAG@` in the notebooks: owner and name, and the version's tag."""
     settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     return {"@REPOSITORY@": settings["tool"]["course"]["repository"], "@TAG@": f"v{settings['project']['version']}"}
@@ -36,7 +45,7 @@ class FillInAddress(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
         """Replace the two marks in all sources."""
-        address = course_address()
+        address = course_address(course_root())  # nbgrader works in the course's folder
         for cell in nb.cells:
             for mark, text in address.items():
                 cell.source = cell.source.replace(mark, text)
@@ -51,12 +60,21 @@ def build(part: str, root: Path = ROOT) -> list[Path]:
     RuntimeError
         Where nbgrader refuses, or where a released notebook shows what no student may see.
     """
-    nbgrader("generate_assignment", part, "--force", root=root)
-    notebooks = sorted((root / "release" / part).glob("*.ipynb"))
-    findings = [finding for path in notebooks for finding in leaks(path)]
+    with tempfile.TemporaryDirectory() as folder:  # a leak must not get as far as release/
+        findings = [finding for path in _build_copy(part, root, Path(folder)) for finding in leaks(path)]
     if findings:
-        raise RuntimeError("\n".join([f"release/{part} shows what no student may see:", *findings]))
-    return notebooks
+        raise RuntimeError("\n".join([f"source/{part} would release what no student may see:", *findings]))
+    nbgrader("generate_assignment", part, "--force", root=root)
+    return sorted((root / "release" / part).glob("*.ipynb"))
+
+
+def _build_copy(part: str, root: Path, copy: Path) -> list[Path]:
+    """Build a part in another folder, with a gradebook of its own; return the notebooks."""
+    for name in ("nbgrader_config.py", "pyproject.toml"):
+        shutil.copy(root / name, copy)
+    shutil.copytree(root / "source" / part, copy / "source" / part)
+    nbgrader("generate_assignment", part, "--force", root=copy)
+    return sorted((copy / "release" / part).glob("*.ipynb"))
 
 
 def differences(part: str, root: Path = ROOT) -> list[str]:
@@ -68,17 +86,19 @@ def differences(part: str, root: Path = ROOT) -> list[str]:
         As `build` does.
     """
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder)
-        for name in ("nbgrader_config.py", "pyproject.toml"):
-            shutil.copy(root / name, copy)
-        shutil.copytree(root / "source" / part, copy / "source" / part)
-        build(part, copy)
-        fresh, committed = _files(copy / "release" / part), _files(root / "release" / part)
+        _build_copy(part, root, Path(folder))
+        fresh, committed = _files(Path(folder) / "release" / part), _files(root / "release" / part)
     return [
         f"release/{part}/{name} differs"
         for name in sorted(fresh.keys() | committed.keys())
         if fresh.get(name) != committed.get(name)
     ]
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment with its programs on the path: nbgrader calls alembic by name."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path}
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -93,11 +113,9 @@ def nbgrader(*arguments: str, root: Path = ROOT, check: bool = True) -> str:
     RuntimeError
         Where it fails and `check` is set; the text ends with the last lines of the log.
     """
-    # nbgrader calls alembic by name, so this environment's programs must be found.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     command = [sys.executable, "-m", "nbgrader", *arguments]
     run = subprocess.run(
-        command, cwd=root, env={**os.environ, "PATH": path}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=root, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     if check and run.returncode:
         tail = "\n".join(run.stdout.splitlines()[-15:])

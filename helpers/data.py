@@ -1,5 +1,6 @@
 """Loading MNIST from wherever it is, and splitting it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -100,8 +101,8 @@ def load_mnist(source: str | None = None) -> Dataset:
     if budget_name() == "grade" or source == "embedded":
         return Dataset(*embedded_digits(), name=EMBEDDED_DIGITS, origin="shipped with scikit-learn, enlarged from 8×8")
     tried: list[str] = []
-    for name in SOURCES[:3] if source is None else (source,):
-        found = _LOADERS[name]()
+    for name, load in _IN_TURN.items() if source is None else [(source, _LOADERS[source])]:
+        found = load()
         if isinstance(found, Dataset):
             return found
         if name == "folder" and source is None and sources.data_root() is not None:
@@ -136,14 +137,23 @@ def _from_cache() -> Dataset | list[str]:
 
 def _from_network() -> Dataset | list[str]:
     folder = sources.raw_folder(sources.cache_root(), sources.MNIST)
+    return _fetched(folder, sources.missing_files(folder))
+
+
+def _from_network_anew() -> Dataset | list[str]:
+    return _fetched(sources.raw_folder(sources.cache_root(), sources.MNIST), sources.FILES)
+
+
+def _fetched(folder: Path, files: Sequence[str]) -> Dataset | list[str]:
     try:
-        address = download(sources.MNIST, folder, sources.missing_files(folder) or sources.FILES)
+        address = download(sources.MNIST, folder, files)
     except DownloadFailed as error:
         return [f"download: {reason}" for reason in error.reasons]
     return _read_cache(folder, f"downloaded from {address}")
 
 
-_LOADERS = {"folder": _from_folder, "cache": _from_cache, "download": _from_network}
+_LOADERS = {"folder": _from_folder, "cache": _from_cache, "download": _from_network_anew}
+_IN_TURN = {**_LOADERS, "download": _from_network}  # what an interrupted download has left is kept
 
 
 def _read_cache(folder: Path, origin: str) -> Dataset:
@@ -157,14 +167,18 @@ def where_is_mnist() -> str:
     Returns
     -------
     str
-        For people. A `LAB_DATA` that names no folder is reported here and raised by `load_mnist`.
+        For people. A folder that is missing or can't be read is reported here and raised by `load_mnist`.
     """
     if budget_name() == "grade":
         return "scikit-learn digits, embedded (budget grade)"
     try:
-        root = sources.data_root()
+        return _where_outside_grading()
     except DataUnavailable as error:
         return f"none: {error}"
+
+
+def _where_outside_grading() -> str:
+    root = sources.data_root()
     if root is not None and not sources.missing_files(sources.raw_folder(root, sources.MNIST)):
         return f"MNIST in the folder {root} (LAB_DATA)"
     folder = sources.raw_folder(sources.cache_root(), sources.MNIST)

@@ -61,6 +61,8 @@ def download(archive: Archive, folder: Path, files: Sequence[str] = FILES) -> st
     except DownloadFailed as mirrors:
         try:
             _download_openml(archive, folder)
+        except DataUnavailable:
+            raise
         except Exception as error:  # whatever scikit-learn raises there, it is one more reason
             raise DownloadFailed([*mirrors.reasons, f"OpenML: {_short(error)}"]) from error
         return "OpenML"
@@ -74,10 +76,16 @@ def ensure_writable(folder: Path) -> None:
     DataUnavailable
         Naming the folder and the setting that moves it.
     """
-    try:
+    with _writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+
+
+@contextmanager
+def _writable(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise DataUnavailable(
             f"The cache folder {folder} can't be written: {_short(error)}. "
@@ -138,12 +146,22 @@ def _fetch_once(url: str) -> bytes:
 
 
 def store(path: Path, content: bytes) -> None:
-    """Write a file under another name and rename it: no reader ever meets half of it."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as part:
+    """Write a file under another name and rename it: no reader ever meets half of it.
+
+    Raises
+    ------
+    DataUnavailable
+        Where it can't be written, as on a disk that is full.
+    """
+    with _writable(path.parent), tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as part:
         try:
             part.write(content)
             part.close()
+            # Temporary files are private; a cache may be shared by a class.
+            Path(part.name).chmod(0o666 & ~_umask())
             os.replace(part.name, path)  # noqa: PTH105 (atomic, on Windows too)
+            if path.suffix == ".gz":
+                path.with_suffix("").unlink(missing_ok=True)  # a decompressed twin would be read first
         except BaseException:
             part.close()
             Path(part.name).unlink(missing_ok=True)
@@ -167,6 +185,13 @@ def _download_openml(archive: Archive, folder: Path) -> None:
     first, last = slice(TRAINING_IMAGES), slice(TRAINING_IMAGES, None)
     for file, array in zip(FILES, (images[first], labels[first], images[last], labels[last]), strict=True):
         store(folder / f"{file}.gz", gzip.compress(format_idx(array), mtime=0))
+
+
+def _umask() -> int:
+    """Return the permissions that new files lack; to read them one has to set them."""
+    current = os.umask(0)
+    os.umask(current)
+    return current
 
 
 @contextmanager

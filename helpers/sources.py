@@ -4,7 +4,8 @@ Folders are laid out as torchvision does it: `<root>/MNIST/raw/train-images-idx3
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,7 +70,9 @@ def data_root() -> Path | None:
     if not setting:
         return None
     root = Path(setting).expanduser()
-    if not root.is_dir():
+    with readable(root):
+        found = root.is_dir()
+    if not found:
         raise DataUnavailable(f"LAB_DATA names {root}, and there is no such folder. Correct LAB_DATA or unset it.")
     return root
 
@@ -92,7 +95,20 @@ def raw_folder(root: Path, archive: Archive) -> Path:
 def locate(folder: Path, file: str) -> Path | None:
     """Find one of the four files, decompressed or gzipped; None where it is missing."""
     candidates = (folder / file, folder / f"{file}.gz")
-    return next((path for path in candidates if path.is_file()), None)
+    with readable(folder):
+        return next((path for path in candidates if path.is_file()), None)
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what the system has against reading a path into an error that names it and says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise DataUnavailable(
+            f"{path} can't be read: {error.strerror or error}. Give yourself the right to read it, "
+            "or name another folder: LAB_DATA for your own copy of the data, LAB_CACHE for downloads."
+        ) from error
 
 
 def missing_files(folder: Path) -> list[str]:
@@ -148,7 +164,8 @@ def _read_file(folder: Path, file: str, remedy: str) -> tuple[NDArray[np.uint8],
     if path is None:
         raise CorruptData(f"{folder / file} is missing. {remedy}")
     try:
-        return read_idx(path), path
+        with readable(path):
+            return read_idx(path), path
     except IdxError as error:
         raise CorruptData(f"{path}: {error}. {remedy}") from error
 

@@ -5,12 +5,10 @@ notebook imports. A check looks at the names that the notebook defines, so it ne
 """
 
 import sys
-import sysconfig
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -18,7 +16,6 @@ import numpy as np
 
 Names = Mapping[str, Any]
 
-SITE_PACKAGES = (sysconfig.get_path("purelib"), sysconfig.get_path("stdlib"))
 NOT_ATTEMPTED = "not attempted"
 NOT_YET = "not yet"
 PASSED = "visible checks passed"
@@ -81,7 +78,7 @@ class Checks:
 
         return register
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[str]:
         return iter(self._checks)
 
     def check(self, name: str, names: Names | None = None) -> None:
@@ -125,12 +122,12 @@ def _outcome(check: Check, names: Names) -> str:
             warnings.simplefilter("ignore")
             check.function(names)
     except NotImplementedError as error:
-        place = _where(error)
+        place = _where(error, names)
         return f"{NOT_ATTEMPTED} (`{place[0] if place else 'it'}` still says NotImplementedError)"
     except NotYet as error:
         return f"{NOT_YET}\n  expected  {error.expected}\n  came      {error.came}\n  look      {error.look}"
     except (Exception, SystemExit) as error:
-        place = _where(error)
+        place = _where(error, names)
         came = f"{type(error).__name__}: {_text(error)}"
         look = f"in `{place[0]}`, line {place[1]} of its cell" if place else "at what your code returns: type and shape"
         return f"{NOT_YET}\n  expected  an answer\n  came      {came}\n  look      {look}"
@@ -145,12 +142,11 @@ def _caller() -> FrameType:
     return frame
 
 
-def _where(error: BaseException) -> tuple[str, int] | None:
-    """Name the innermost function of the student's own code in a traceback and the line in its cell, if any ran."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = str(Path(__file__).parent)
-    own = [frame for frame in frames if not frame.filename.startswith((ours, *SITE_PACKAGES))]
-    return (own[-1].name, own[-1].lineno or 0) if own else None
+def _where(error: BaseException, names: Names) -> tuple[str, int] | None:
+    """Name the innermost function of the notebook's own code in a traceback and the line in its cell, if any ran."""
+    frames = traceback.walk_tb(error.__traceback__)
+    own = [(frame.f_code.co_name, line) for frame, line in frames if frame.f_globals is names]
+    return own[-1] if own else None
 
 
 def _text(error: BaseException) -> str:

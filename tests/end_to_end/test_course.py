@@ -5,7 +5,6 @@ One run of the sample class through stock nbgrader, in a copy of the course, ser
 
 import csv
 import io
-import os
 import re
 import shutil
 import socket
@@ -13,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
@@ -22,9 +21,10 @@ import requests
 from nbgrader.api import Gradebook
 
 from grading.gradebook import Submission, submissions
-from grading.release import ROOT, build, nbgrader
+from grading.release import ROOT, build, environment, nbgrader
 from tests.samples import notebook_path, read
-from tests.samples.part1.classroom import Student
+from tests.samples.demo import surprises
+from tests.samples.part1.classroom import ALL_TESTS, Student
 from tests.samples.submissions import PREFIX, classroom, fill, remove, write
 
 PART = "part1"
@@ -58,9 +58,28 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
 
 @pytest.mark.parametrize("student", classroom(PART), ids=lambda student: student.name)
 def test_every_cell_of_the_sample_class_gets_its_score(course: Course, student: Student) -> None:
-    for cell in course.graded[student.id].cells:
-        if not cell.manual:
-            assert cell.score == cell.max_score - student.lost.get(cell.grade_id, 0.0), (cell.grade_id, cell.reasons)
+    tests = {cell.grade_id: cell for cell in course.graded[student.id].cells if not cell.manual}
+    assert {grade_id: cell.max_score for grade_id, cell in tests.items()} == ALL_TESTS
+    for grade_id, cell in tests.items():
+        assert cell.score == cell.max_score - student.lost.get(grade_id, 0.0), (grade_id, cell.reasons)
+    assert surprises([student], [course.graded[student.id]]) == []
+
+
+def test_the_demo_notices_a_wrong_score_and_a_missing_one(course: Course) -> None:
+    (grace,) = (student for student in classroom(PART) if student.name == "grace")
+    (line,) = surprises([replace(grace, lost={})], [course.graded[grace.id]])
+    assert "test-mlp-backward got 15.0, expected 18" in line
+    assert len(surprises([grace], [])) == len(ALL_TESTS)
+
+
+def test_a_regrade_that_fails_does_not_leave_the_old_score_standing(course: Course, tmp_path: Path) -> None:
+    root = tmp_path / "course"
+    shutil.copytree(course.root, root)
+    name = notebook_path("release", PART).name
+    (root / "submitted" / "sample-amara" / PART / name).write_text("{ no notebook", encoding="utf-8")
+    nbgrader("autograde", PART, "--student=sample-amara", "--force", root=root, check=False)
+    (found,) = (found for found in submissions(PART, root) if found.student == "sample-amara")
+    assert found.cells == ()
 
 
 def test_maxima_keep_base_and_bonus_apart(course: Course) -> None:
@@ -218,10 +237,9 @@ def server(course: Course) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root", f"--port={port}"]
     settings = ["--ServerApp.port_retries=0", "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True"]
-    environment = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
     log = course.root / "server.log"
     with log.open("w", encoding="utf-8") as file:
-        process = subprocess.Popen([*command, *settings], cwd=course.root, env=environment, stdout=file, stderr=file)
+        process = subprocess.Popen([*command, *settings], cwd=course.root, env=environment(), stdout=file, stderr=file)
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(120):

@@ -11,7 +11,7 @@ import torch
 from lying import GARBAGE, lying_sessions
 
 from grading import exam as exams
-from grading.exam import Exam, Verdict, exam, find, idea, load_exams, run
+from grading.exam import WHOLE, Exam, Verdict, exam, find, idea, load_exams, run
 from grading.handle import Session, SessionLost, Student, in_process
 from grading.judge import Fail, array, close, number, ok
 from grading.wire import AuthoringError
@@ -111,7 +111,7 @@ def test_without_ideas_all_or_nothing():
     assert judged(body, namespace={"x": 1}).score == 5
     lost = judged(body, namespace={"x": None})
     assert lost.score == 0
-    assert [(reason.idea, reason.kind) for reason in lost.reasons] == [("Return a number.", "fail")]
+    assert [(reason.idea, reason.kind) for reason in lost.reasons] == [(WHOLE, "fail")]
 
 
 def test_a_lost_session_ends_the_exam():
@@ -210,7 +210,7 @@ def test_registration_and_search(monkeypatch):
         """Summarise. Split: all."""
         number(student.x, "x")
 
-    assert (first.id, first.points, first.module, first.summary) == ("toy-a", 2.0, __name__, "Summarise. Split: all.")
+    assert (first.id, first.points, first.module) == ("toy-a", 2.0, __name__)
     first(in_process({"x": 1}), np.random.default_rng())
     with pytest.raises(Fail):
         first(in_process({"x": None}), np.random.default_rng())

@@ -39,16 +39,21 @@ def write(root: Path, source: str) -> None:
 
 
 def test_the_release_knows_its_address_and_version(course: Path) -> None:
+    """Its own, not that of the checkout which the tests run in."""
+    settings = course / "pyproject.toml"
+    text = settings.read_text(encoding="utf-8").replace('version = "', 'version = "9')
+    settings.write_text(text, encoding="utf-8")
     (path,) = build("tiny", course)
     title = nbformat.read(path, as_version=4).cells[0].source
-    assert title == f"Version {course_address()['@TAG@']} of {course_address()['@REPOSITORY@']}"
+    assert title == f"Version {course_address(course)['@TAG@']} of {course_address(course)['@REPOSITORY@']}"
+    assert title.startswith("Version v9")
 
 
 def test_the_tag_is_the_version_of_the_project() -> None:
     import grading
     import helpers
 
-    assert course_address()["@TAG@"] == f"v{helpers.__version__}"
+    assert course_address(ROOT)["@TAG@"] == f"v{helpers.__version__}"
     assert grading.__name__ == "grading"
 
 
@@ -67,6 +72,7 @@ def test_marks_are_filled_in_wherever_they_stand() -> None:
         '__import__("grading").examine("test-x", globals())',
         "from grading import examine",
         "import grading.exams.part1",
+        "about @QUICK_MINUTES@",
     ],
 )
 def test_leaks_are_found(source: str, tmp_path: Path) -> None:
@@ -94,6 +100,7 @@ def test_a_release_with_a_leak_is_refused(course: Path) -> None:
     write(course, "# see grading.exams\n### BEGIN SOLUTION\nanswer = 42\n### END SOLUTION")
     with pytest.raises(RuntimeError, match=r"cell task: 'grading\.exams'"):
         build("tiny", course)
+    assert not (course / "release").exists()
 
 
 def test_a_change_of_the_source_makes_the_release_stale(course: Path) -> None:

@@ -42,7 +42,7 @@ def test_the_table_fills_every_field():
 
 
 def test_no_budget_computes_more_than_the_next():
-    for row in PART1.values():
+    for row in (row for field, row in PART1.items() if field != "n_jobs"):  # -1 means all cores
         sizes = [len(cell) if isinstance(cell, tuple) else cell for cell in row]
         assert sizes == sorted(sizes)
 

@@ -154,8 +154,8 @@ def test_names_are_looked_up_where_the_check_is_called(capsys):
 
 
 def test_an_exception_names_function_and_line(data, capsys):
-    names = namespace("part1", exchange(REFERENCE, "mlp-from-scratch", ("return self.a2", "return self.a3")))
-    text = outcome(capsys, "mlp-forward", {**names, **data})
+    names = filled(exchange(REFERENCE, "mlp-from-scratch", ("return self.a2", "return self.a3")), data)
+    text = outcome(capsys, "mlp-forward", names)
     assert "AttributeError" in text
     assert re.search(r"in `forward`, line \d+ of its cell", text)
 

@@ -1,6 +1,7 @@
 """Where MNIST comes from, what is said when it does not come, and how it is split."""
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -228,3 +229,22 @@ def test_the_split_names_classes_that_are_too_small():
         split_dataset(whole.X, whole.y)
     with pytest.raises(ValueError, match="36 rows and y 35"):
         split_dataset(whole.X, whole.y[:-1])
+
+
+@pytest.mark.parametrize("setting", ["LAB_DATA", "LAB_CACHE"])
+def test_a_folder_that_may_not_be_read_is_named_with_what_to_do(setting, tmp_path, monkeypatch, no_network):
+    """As for a folder below another user's private one; root may read everything, so the system's no is played."""
+    root = tmp_path / "private"
+    root.mkdir()
+    monkeypatch.setenv(setting, str(root))
+
+    def refuse(path, *_, **__):
+        if path.is_relative_to(root):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    real = Path.is_file
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(DataUnavailable, match=r"can't be read: Permission denied.*LAB_DATA.*LAB_CACHE"):
+        load_mnist()
+    assert "can't be read" in where_is_mnist()

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import threading
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -91,6 +92,25 @@ def test_only_what_the_cache_lacks_is_fetched(mirrors, cache):
     assert mirrors[0].requests[4:] == [f"/{FILES[1]}.gz"]
 
 
+def test_asked_for_by_name_all_files_are_fetched_anew(mirrors, cache):
+    """Even where one is missing, and a damaged decompressed twin does not outlive it."""
+    load_mnist()
+    raw = cache / "MNIST" / "raw"
+    (raw / f"{FILES[1]}.gz").unlink()
+    (raw / FILES[0]).write_bytes(b"damaged")
+    load_mnist(source="download")
+    assert len(mirrors[0].requests) == 8
+    assert not (raw / FILES[0]).exists()
+
+
+def test_what_the_cache_keeps_can_be_read_by_others(mirrors, cache):
+    load_mnist()
+    umask = os.umask(0)
+    os.umask(umask)
+    for path in (cache / "MNIST" / "raw").iterdir():
+        assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+
+
 def test_other_content_is_refused_and_the_next_mirror_asked(mirrors, arrays):
     mirrors[0].payloads[f"/{FILES[0]}.gz"] = gzip.compress(format_idx(255 - arrays[FILES[0]]))
     mnist = load_mnist()
@@ -174,7 +194,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_scrap(tmp_path, monkeypat
         raise OSError("disk full")
 
     monkeypatch.setattr(download.os, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(DataUnavailable, match="disk full"):
         download.store(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

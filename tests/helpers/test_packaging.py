@@ -51,3 +51,8 @@ def test_the_wheel_asks_for_what_the_modules_import(wheel):
     required = [line for line in wheel.read(name).decode().splitlines() if line.startswith("Requires-Dist")]
     assert any("torch" in line for line in required)
     assert not any("nbgrader" in line or "digits-and-garments" in line for line in required)
+
+
+def test_the_licence_is_the_courses_own():
+    root = Path(__file__).parents[2]
+    assert (root / "helpers" / "LICENSE").read_bytes() == (root / "LICENSE").read_bytes()

@@ -13,7 +13,6 @@ import nbformat
 
 ROOT = Path(__file__).parents[2]
 SOLUTION = re.compile(r"^[ \t]*### (BEGIN|END) SOLUTION[ \t]*\n", re.M)
-STUB = "raise NotImplementedError"
 
 Cells = dict[str, str]
 

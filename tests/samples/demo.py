@@ -3,17 +3,16 @@
 Everything happens to the sample students alone, so that it may be run beside the work of a real class.
 """
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from grading.__main__ import table
-from grading.gradebook import submissions
-from grading.release import ROOT, build
+from grading.gradebook import Submission, submissions
+from grading.release import ROOT, build, environment
+from tests.samples.part1.classroom import ALL_TESTS, Student
 from tests.samples.submissions import PREFIX, classroom, write
 
 PART = "part1"
@@ -37,7 +36,7 @@ def main() -> None:
     found = [submission for submission in submissions(PART, ROOT) if submission.student.startswith(PREFIX)]
     console.print()
     console.print(table(PART, found))
-    wrong = _surprises(students, found)
+    wrong = surprises(students, found)
     console.print(
         "\n[bold]Look at[/bold]  feedback/sample-grace/part1/  what a student gets"
         "\n         autograded/sample-grace/part1/  the notebook as it was graded"
@@ -51,7 +50,6 @@ def main() -> None:
 
 def _nbgrader(command: str, doing: str, total: int) -> None:
     """Run an nbgrader command on the sample class, with a bar that follows its log."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     arguments = [sys.executable, "-m", "nbgrader", command, PART, f"--student={PREFIX}*", "--force"]
     columns = (TextColumn("    {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     log = []
@@ -60,7 +58,7 @@ def _nbgrader(command: str, doing: str, total: int) -> None:
         subprocess.Popen(
             arguments,
             cwd=ROOT,
-            env={**os.environ, "PATH": path},
+            env=environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -81,15 +79,17 @@ def _nbgrader(command: str, doing: str, total: int) -> None:
         sys.exit(f"nbgrader {command} failed; the lines above say why.")
 
 
-def _surprises(students: list, found: list) -> list[str]:
-    """Return a line for each score that is not the one the sample was written for."""
+def surprises(students: list[Student], found: list[Submission]) -> list[str]:
+    """Return a line for each test whose score is not the one that the sample was written for, or that has none."""
     graded = {submission.student: submission for submission in found}
     lines = []
     for student in students:
-        for cell in graded[student.id].cells:
-            wanted = cell.max_score - student.lost.get(cell.grade_id, 0.0)
-            if not cell.manual and cell.score != wanted:
-                lines.append(f"{student.id}: {cell.grade_id} got {cell.score}, expected {wanted:g}")
+        cells = {cell.grade_id: cell for cell in graded[student.id].cells} if student.id in graded else {}
+        for grade_id, points in ALL_TESTS.items():
+            wanted, cell = points - student.lost.get(grade_id, 0.0), cells.get(grade_id)
+            if cell is None or cell.score != wanted:
+                came = "no score" if cell is None else f"{cell.score}"
+                lines.append(f"{student.id}: {grade_id} got {came}, expected {wanted:g}")
     return lines
 
 

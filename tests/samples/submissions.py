@@ -4,17 +4,19 @@ import copy
 import importlib
 import shutil
 from pathlib import Path
+from typing import Any
 
 import nbformat
+from nbgrader.api import Gradebook
 
-from grading.release import nbgrader
 from tests.samples import Cells, notebook_path, read
 
+PARTS = ("part1",)
 PREFIX = "sample-"
 
 
-def classroom(part: str) -> list:
-    """Return the students of a part's sample class."""
+def classroom(part: str) -> list[Any]:
+    """Return the students of a part's sample class, each as its `classroom` module describes them."""
     return importlib.import_module(f"tests.samples.{part}.classroom").students()
 
 
@@ -42,11 +44,14 @@ def write(part: str, root: Path) -> list[Path]:
 
 def remove(root: Path) -> list[str]:
     """Remove the sample students, and no others, from the working folders and the gradebook; return their ids."""
-    folders = [path for tree in ("submitted", "autograded", "feedback") for path in (root / tree).glob(f"{PREFIX}*")]
-    students = sorted({path.name for path in folders})
+    students = sorted({student.id for part in PARTS for student in classroom(part)})
+    folders = [root / tree / student for tree in ("submitted", "autograded", "feedback") for student in students]
+    present = {folder.name for folder in folders if folder.exists()}
     for folder in folders:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=not folder.exists())
     if (root / "gradebook.db").exists():
-        for student in students:
-            nbgrader("db", "student", "remove", student, "--force", root=root, check=False)
-    return students
+        with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as gradebook:
+            for student in {student.id for student in gradebook.students} & set(students):
+                gradebook.remove_student(student)
+                present.add(student)
+    return sorted(present)
