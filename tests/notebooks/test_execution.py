@@ -104,7 +104,7 @@ def run_without_helpers(source: str, folder: Path) -> subprocess.CompletedProces
         "class Missing:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name.partition('.')[0] == 'helpers':\n"
-        "            raise ModuleNotFoundError(name)\n"
+        "            raise ModuleNotFoundError(name, name=name)\n"
         "def note(command, **_):\n"
         "    print(command[1:])\n"
         "    sys.exit(0)\n"
@@ -123,6 +123,16 @@ def test_a_copy_without_an_address_says_so(part: str, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "does not know its own address yet" in done.stderr
     assert "pip install ./helpers" in done.stderr
+
+
+def test_a_library_that_is_missing_is_named_as_it_is(part: str, tmp_path: Path) -> None:
+    """Where `helpers` is there and something that it needs is not, the cell does not pretend otherwise."""
+    source = first_cell(part).replace(
+        "import helpers  # noqa: F401", "raise ModuleNotFoundError('numpy', name='numpy')"
+    )
+    done = run_without_helpers(source, tmp_path)
+    assert "ModuleNotFoundError: numpy" in done.stderr
+    assert "address" not in done.stderr
 
 
 def test_on_colab_the_archive_of_the_tag_is_installed_and_nothing_else(part: str, tmp_path: Path) -> None:

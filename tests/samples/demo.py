@@ -5,6 +5,7 @@ Everything happens to the sample students alone, so that it may be run beside th
 
 import subprocess
 import sys
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -37,11 +38,14 @@ def main() -> None:
     console.print()
     console.print(table(PART, found))
     wrong = surprises(students, found)
+    programs = Path(sys.executable).parent
+    jupyter = (programs.relative_to(ROOT) if programs.is_relative_to(ROOT) else programs) / "jupyter"
     console.print(
-        "\n[bold]Look at[/bold]  feedback/sample-grace/part1/  what a student gets"
-        "\n         autograded/sample-grace/part1/  the notebook as it was graded"
-        "\n         jupyter lab                     then Nbgrader → Formgrader: answers to grade by hand"
-        "\n         make clean                      removes the sample class and its grades"
+        f"\n[bold]Look at[/bold] feedback/{PREFIX}grace/{PART}/: what a student gets"
+        f"\n        autograded/{PREFIX}grace/{PART}/: the notebook as it was graded"
+        f"\n        {jupyter} lab, then Nbgrader → Formgrader: answers to grade by hand"
+        "\n        make clean: removes the sample class and its grades",
+        highlight=False,
     )
     for line in wrong:
         console.print(f"[red]{line}[/red]", highlight=False)
