@@ -15,9 +15,10 @@ CPU = "import time; print(time.process_time())"
 
 @dataclass(frozen=True)
 class Run:
-    """An executed notebook, and the CPU seconds of its kernel after the first code cell."""
+    """An executed notebook, and the CPU seconds of its kernel: in the first code cell, of imports, and after it."""
 
     notebook: NotebookNode
+    import_seconds: float
     cpu_seconds: float
 
     def output(self, cell_id: str) -> str:
@@ -56,14 +57,15 @@ def run(notebook: NotebookNode, folder: Path, **environment: str) -> Run:
     notebook.cells.append(new_code_cell(CPU))
     clock = len(notebook.cells) - 1
     with client.setup_kernel(env={**settings, **environment}):
+        booted = _clock(client, clock)
         client.execute_cell(notebook.cells[code[0]], code[0])
         started = _clock(client, clock)
         for place in code[1:]:
             client.execute_cell(notebook.cells[place], place)
-        seconds = _clock(client, clock) - started
+        ended = _clock(client, clock)
     notebook.cells.pop()
     nbformat.validate(notebook)
-    return Run(notebook, seconds)
+    return Run(notebook, started - booted, ended - started)
 
 
 def _clock(client: NotebookClient, place: int) -> float:
