@@ -123,24 +123,6 @@ class RecordingMLP(TrustedMLP):
 
     nap = 0.0
 
-    def __init__(
-        self,
-        n_input: int = 784,
-        n_hidden: int = 128,
-        n_output: int = 10,
-        learning_rate: float = 0.01,
-        seed: Any = None,
-        **extra: Any,
-    ) -> None:
-        super().__init__(n_input, n_hidden, n_output, learning_rate, seed)
-        self.settings = {
-            "n_input": int(n_input),
-            "n_hidden": int(n_hidden),
-            "n_output": int(n_output),
-            "learning_rate": float(learning_rate),
-            "seed": seed,
-        }
-
     def train(
         self, X_train: Any, y_train: Any, X_val: Any, y_val: Any, epochs: int = 50, batch_size: int = 128, **extra: Any
     ) -> tuple[list[float], list[float]]:
@@ -149,7 +131,13 @@ class RecordingMLP(TrustedMLP):
         history = super().train(X_train, y_train, X_val, y_val, epochs, batch_size)
         RUNS.append(
             {
-                "settings": self.settings,
+                "settings": {
+                    "n_input": self.W1.shape[1],
+                    "n_hidden": self.W1.shape[0],
+                    "n_output": self.W2.shape[0],
+                    "learning_rate": float(self.learning_rate),
+                    "seed": self.seed,
+                },
                 "network": id(self),
                 "epochs": int(epochs),
                 "batch_size": int(batch_size),
@@ -269,7 +257,7 @@ class NearestMean(ClassifierMixin, BaseEstimator):
     def fit(self, X: np.ndarray, y: np.ndarray) -> "NearestMean":
         self.classes_ = np.unique(y)
         self.means_ = np.stack([X[y == label, 1:].mean(axis=0) for label in self.classes_])
-        FITS.append({"what": "fit", "model": id(self), "rows": X[:, 0].astype(int), "labels": np.array(y)})
+        FITS.append({"what": "fit", "model": id(self), "rows": X[:, 0].astype(int)})
         ALIVE.append(self)
         return self
 
