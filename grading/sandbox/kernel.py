@@ -1,0 +1,152 @@
+"""The kernel itself: an ordinary ipykernel, but for where its sockets come from and what it tells the supervisor.
+
+All this runs in the student's process, so nothing here is a wall: it makes limits readable for honest work. A student
+who gets round it meets the supervisor, the client and the system, which hold to the same limits.
+"""
+
+import asyncio
+import atexit
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import zmq
+from ipykernel.heartbeat import Heartbeat
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
+from jupyter_client.session import Session, extract_header
+from traitlets import Any as AnyTrait
+from traitlets import default
+
+from grading.sandbox.messages import CHANNELS, Request
+from grading.sandbox.outputs import OUTPUTS, OutputMeter
+from grading.sandbox.policy import Limits
+
+CELL_STARTS, CELL_ENDS = b"(", b")"
+LIMIT_SIGNAL = signal.SIGXCPU
+"""How the supervisor interrupts a cell that is over its limit."""
+
+
+class CappedSession(Session):
+    """Holds back output beyond the limit of a cell, and says so once."""
+
+    meter: OutputMeter | None = None
+
+    def send(  # type: ignore[override]
+        self, stream: Any, msg_or_type: Any, content: Any = None, parent: Any = None, ident: Any = None, *rest: Any, **more: Any
+    ) -> Any:
+        """Send a message, unless it is one output too many."""
+        whole = msg_or_type if isinstance(msg_or_type, dict) else None
+        kind = whole["header"]["msg_type"] if whole else msg_or_type
+        if self.meter and kind in OUTPUTS:
+            header = extract_header(whole["parent_header"] if whole else parent or {})
+            if not self.meter.admit(kind, whole["content"] if whole else content or {}, header.get("msg_id", "")):
+                note = self.meter.note()
+                return super().send(stream, "stream", note, parent or header, ident) if note else None
+        return super().send(stream, msg_or_type, content, parent, ident, *rest, **more)
+
+
+class SupervisedKernel(IPythonKernel):
+    """Tells the supervisor when a cell starts and ends, and lets it interrupt one."""
+
+    async def do_execute(self, *arguments: Any, **options: Any) -> Any:
+        """Run a cell."""
+        app: SandboxKernelApp = self.parent  # type: ignore[assignment]
+        with app.supervised():
+            return await super().do_execute(*arguments, **options)
+
+
+class SandboxKernelApp(IPKernelApp):
+    """A kernel whose sockets were bound and are listening already, outside of what it can see."""
+
+    kernel_class = SupervisedKernel  # type: ignore[assignment]
+    listeners = AnyTrait()
+    supervisor = AnyTrait()
+    limits = AnyTrait(Limits())
+
+    @default("session")
+    def _capped_session(self) -> Session:
+        session = CappedSession(parent=self)
+        session.meter = OutputMeter(self.limits.output_bytes)
+        return session
+
+    def _try_bind_socket(self, s: Any, port: int) -> int:
+        s.setsockopt(zmq.USE_FD, self.listeners[port])
+        return super()._try_bind_socket(s, port)
+
+    def init_heartbeat(self) -> None:
+        """Answer heartbeats on the socket that is there already."""
+        listener = self.listeners[self.hb_port]
+
+        class _Heartbeat(Heartbeat):
+            def _try_bind_socket(self) -> Any:
+                self.socket.setsockopt(zmq.USE_FD, listener)
+                return super()._try_bind_socket()
+
+        self.heartbeat = _Heartbeat(zmq.Context(), (self.transport, self.ip, self.hb_port))
+        self.heartbeat.start()
+
+    @contextlib.contextmanager
+    def supervised(self) -> Any:
+        """Mark the start and the end of a cell for the supervisor, and take its interrupt in between."""
+        at_home = threading.current_thread() is threading.main_thread()
+        if at_home:
+            signal.signal(LIMIT_SIGNAL, self._over_the_limit)
+        self._tell(CELL_STARTS)
+        try:
+            yield
+        finally:
+            self._tell(CELL_ENDS)
+            if at_home:
+                signal.signal(LIMIT_SIGNAL, signal.SIG_IGN)
+
+    def _over_the_limit(self, number: int, frame: FrameType | None) -> None:
+        cpu, wall = self.limits.cell_cpu_seconds, self.limits.cell_wall_seconds
+        raise KeyboardInterrupt(f"this cell is over its limit of {cpu} seconds of computing, or {wall} seconds in all")
+
+    def _tell(self, mark: bytes) -> None:
+        with contextlib.suppress(OSError):  # a full pipe, or one that the student closed
+            os.write(self.supervisor, mark)
+
+
+def run(request: Request, listeners: list[int], supervisor: int) -> None:
+    """Be a kernel until it is shut down, then end the process.
+
+    Parameters
+    ----------
+    listeners
+        The descriptors of `CHANNELS`, in their order.
+    supervisor
+        Where to write the marks of cells to.
+    """
+    os.environ.clear()
+    os.environ.update(request.environment)
+    os.chdir(request.folder)
+    Path(request.connection_file).write_text(json.dumps(request.connection))
+    _reseed()
+    signal.signal(LIMIT_SIGNAL, signal.SIG_IGN)
+    ports = (request.connection[f"{channel}_port"] for channel in CHANNELS)
+    sys.argv = ["ipykernel_launcher.py", "-f", request.connection_file, *request.arguments]
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    app = SandboxKernelApp.instance(
+        listeners=dict(zip(ports, listeners, strict=True)), supervisor=supervisor, limits=Limits.of(request.limits)
+    )
+    app.initialize(sys.argv[1:])
+    app.start()
+    # What the student registered for the end runs; the interpreter's own farewell to all its modules takes seconds.
+    atexit._run_exitfuncs()
+    os._exit(0)
+
+
+def _reseed() -> None:
+    """Give the process random numbers of its own: a fork has its parent's, but for those of `random`."""
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()  # noqa: NPY002 - the global state is what has been forked
+    if torch := sys.modules.get("torch"):
+        torch.seed()

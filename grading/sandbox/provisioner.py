@@ -1,0 +1,216 @@
+"""Jupyter's way in: a kernel provisioner, so that whatever starts kernels can start them in the sandbox.
+
+    JUPYTER_DEFAULT_PROVISIONER_NAME=sandbox nbgrader autograde part1
+
+The settings are traits of `SandboxProvisioner`, to be set where the front end reads its configuration, such as
+``c.SandboxProvisioner.limits = {"cell_cpu_seconds": 120}`` in ``nbgrader_config.py``.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.provisioning import KernelProvisionerBase
+from traitlets import Dict, Enum, List, Unicode, default
+
+from grading.sandbox.client import bounded_client
+from grading.sandbox.data import pack
+from grading.sandbox.errors import SandboxError
+from grading.sandbox.launch import PRELOAD, KernelProcess, Zygote, shared_zygote
+from grading.sandbox.messages import CHANNELS, Request
+from grading.sandbox.policy import FILES, WORK, Limits, environment
+
+SANDBOX_VARIABLE = "GRADING_SANDBOX"
+_POLL_SECONDS = 0.02
+
+
+class SandboxProvisioner(KernelProvisionerBase):
+    """Starts kernels as forks of a warm process, each in a sandbox of its own."""
+
+    sandbox = Enum(
+        ("full", "none"),
+        help="`none` leaves out every wall and limit: kernels run with the rights of whoever grades. "
+        f"The environment variable {SANDBOX_VARIABLE} sets it, too.",
+    ).tag(config=True)
+    start = Enum(
+        ("warm", "cold"),
+        default_value="warm",
+        help="`cold` gives each kernel a process of its own, in which nothing is imported yet.",
+    ).tag(config=True)
+    preload = List(Unicode(), default_value=list(PRELOAD), help="Modules that the warm process imports.").tag(
+        config=True
+    )
+    limits = Dict(help="Limits to change, by name; see grading/sandbox/policy.py.").tag(config=True)
+    pass_variables = List(Unicode(), help="Further variables of the environment that notebooks see.").tag(config=True)
+
+    _folder: str | None = None
+    _process: KernelProcess | None = None
+    _own_zygote: Zygote | None = None
+
+    @default("sandbox")
+    def _sandbox_of_the_environment(self) -> str:
+        return os.environ.get(SANDBOX_VARIABLE, "full")
+
+    # --- What Jupyter asks, in the order in which it asks -----------------------------------------------------------
+    async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
+        """Choose where the kernel's sockets are, and write down what a client needs to find them."""
+        self._check_kernel_spec()
+        manager = self.parent
+        self._folder = self._folder or tempfile.mkdtemp(prefix="kernel-")  # of this user alone, and short
+        manager.transport, manager.ip, manager.cache_ports = "ipc", f"{self._folder}/s", False
+        for port, channel in enumerate(CHANNELS, start=1):
+            setattr(manager, f"{channel}_port", port)
+        manager.connection_file = f"{self._folder}/connection.json"
+        manager.client_factory = bounded_client(Limits.of(self.limits))
+        manager.write_connection_file()
+        self.connection_info = manager.get_connection_info()
+        arguments = kwargs.pop("extra_arguments", [])
+        return await super().pre_launch(cmd=manager.format_kernel_cmd(extra_arguments=arguments), **kwargs)
+
+    def _check_kernel_spec(self) -> None:
+        specification = self.kernel_spec
+        program = specification.argv[0] if specification.argv else ""
+        if specification.language.lower() != "python" or not _is_this_interpreter(program):
+            raise SandboxError(
+                f"the kernel {specification.display_name!r} runs {program or 'nothing'}, and the sandbox runs kernels "
+                f"of {sys.executable} alone",
+                "choose the kernel python3 of this environment, or install the course into the other one",
+            )
+
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
+        """Fork a kernel; where the warm process has died, from a new one."""
+        limits = Limits.of(self.limits)
+        inside = self.sandbox == "full"
+        folder = Path(kwargs["cwd"]) if kwargs.get("cwd") else None
+        programs = str(Path(sys.executable).parent)
+        request = Request(
+            connection={**self.connection_info, "key": self.parent.session.key.decode()},
+            connection_file=f"{FILES}/connection.json" if inside else self.parent.connection_file,
+            environment=environment(kwargs["env"], programs, tuple(self.pass_variables)) if inside else kwargs["env"],
+            arguments=_kernel_arguments(cmd),
+            folder=WORK if inside else str(folder or Path.cwd()),
+            limits=limits.as_dict(),
+        )
+        listeners = [self._listen(port) for port in range(1, len(CHANNELS) + 1)]
+        try:
+            with pack(folder if inside else None, limits.files_bytes) as data:
+                descriptors = [*(listener.fileno() for listener in listeners), data.fileno()]
+                self._process = self._start(request, descriptors)
+        finally:
+            for listener in listeners:
+                listener.close()
+        return self.connection_info
+
+    def _listen(self, port: int) -> socket.socket:
+        """Bind a socket outside of the sandbox: the kernel gets the socket, and no folder to put one into."""
+        path = Path(f"{self.parent.ip}-{port}")
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        listener.listen(16)
+        listener.setblocking(False)
+        return listener
+
+    def _start(self, request: Request, descriptors: list[int]) -> KernelProcess:
+        try:
+            return KernelProcess(self._zygote(), request, descriptors)
+        except OSError as error:
+            self.log.warning("the warm process does not answer (%s); starting another one", error)
+        try:
+            return KernelProcess(self._zygote(), request, descriptors)
+        except OSError as error:
+            raise SandboxError(f"no kernel could be started: {error}", "look at memory and processes") from None
+
+    def _zygote(self) -> Zygote:
+        if self.start == "warm":
+            return shared_zygote(tuple(self.preload), sandbox=self.sandbox == "full")
+        if self._own_zygote is None or not self._own_zygote.alive():
+            self._own_zygote = Zygote((), sandbox=self.sandbox == "full")
+        return self._own_zygote
+
+    # --- The process --------------------------------------------------------------------------------------------------
+    @property
+    def has_process(self) -> bool:
+        """Whether a kernel was started and has not been waited for."""
+        return self._process is not None
+
+    @property
+    def lost(self) -> bool:
+        """Whether the kernel ended with the warm process, through no fault of the notebook."""
+        return self._process is not None and self._process.poll() is not None and self._process.lost
+
+    async def poll(self) -> int | None:
+        """Return None while the kernel runs, else its exit status."""
+        if self._process is None:
+            return 0
+        before = self._process.ended
+        status = self._process.poll()
+        if before is None and self._process.ended:
+            self._report(self._process)
+        return status
+
+    def _report(self, process: KernelProcess) -> None:
+        """Write to the log why a kernel ended that nobody told to."""
+        ended = process.ended
+        if ended and ended.status and ended.status != -signal.SIGKILL or ended and ended.reason:
+            text = ended.reason or f"its exit status is {ended.status}"
+            said = f"; its last words: {ended.log.strip()[-500:]!r}" if ended.log.strip() else ""
+            self.log.warning("A kernel in the sandbox has ended: %s%s", text, said)
+
+    async def wait(self) -> int | None:
+        """Wait until the kernel has ended."""
+        while (status := await self.poll()) is None:
+            await asyncio.sleep(_POLL_SECONDS)
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+        return status
+
+    async def send_signal(self, signum: int) -> None:
+        """Send a signal to the kernel."""
+        if self._process is not None:
+            self._process.signal(signum)
+
+    async def kill(self, restart: bool = False) -> None:
+        """End the kernel and everything in its sandbox."""
+        await self.send_signal(signal.SIGKILL)
+
+    async def terminate(self, restart: bool = False) -> None:
+        """As `kill`: a kernel holds nothing that it would have to save."""
+        await self.kill(restart)
+
+    async def shutdown_requested(self, restart: bool = False) -> None:
+        """Don't wait for a farewell, which takes seconds where large packages are loaded."""
+        await self.kill(restart)
+
+    async def cleanup(self, restart: bool = False) -> None:
+        """Remove what was there for the kernel."""
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+        if self._own_zygote is not None:
+            self._own_zygote.close()
+            self._own_zygote = None
+        if self._folder is not None and not restart:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+
+def _is_this_interpreter(program: str) -> bool:
+    """Say whether a kernel's program is the running interpreter, or just `python`, which Jupyter takes for it."""
+    if "/" not in program:
+        return program.startswith("python")
+    return Path(program).parent.resolve() == Path(sys.executable).parent.resolve()
+
+
+def _kernel_arguments(command: list[str]) -> list[str]:
+    """Return what follows the connection file on a kernel's command line."""
+    place = command.index("-f") if "-f" in command else len(command)
+    return command[place + 2 :]
