@@ -1,0 +1,39 @@
+"""A grader as root and as an ordinary user, and a place on the machine that is worth attacking."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sandboxes import USERS, Grader
+
+
+@pytest.fixture(scope="session", params=USERS)
+def grader(request: pytest.FixtureRequest) -> Iterator[Grader]:
+    """A grader that runs every attack, and must be as good as new after each."""
+    running = Grader(request.param)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def submission(tmp_path: Path) -> Path:
+    """The folder of a submission, which the ordinary user can read: a data file and the notebook beside it."""
+    folder = tmp_path / "submission"
+    folder.mkdir()
+    (folder / "data.csv").write_text("1,2,3\n")
+    (folder / "part.ipynb").write_text("hidden tests")
+    for path in (folder, *folder.parents):
+        if path == Path("/tmp") or not path.owner() == Path("/proc/self").owner():
+            break
+        os.chmod(path, path.stat().st_mode | 0o055)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def next_submission_is_graded_as_if_nothing_had_happened(grader: Grader) -> Iterator[None]:
+    """After every attack, whatever it did."""
+    yield
+    result = grader.run("import numpy as np; print(int(np.arange(4).sum()))", "import os; os.listdir()")
+    assert (result.text(0), result.text(1), result.died) == ("6\n", "[]", "")
