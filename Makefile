@@ -16,10 +16,10 @@ PY := "$(BIN)/python"
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-real lint format release class grade feedback table figures lock clean
+.PHONY: help install demo test test-all test-real lint format release class grade grade-stock doctor feedback table figures bench-kernels lock clean
 
 help:  ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED)  ## set up .venv with everything (VENV=… and PYTHON=… choose others)
 
@@ -54,8 +54,17 @@ class: $(INSTALLED)  ## write a sample class into submitted/
 
 # The gradebook must know the release before anything can be graded by it. The table comes even where a submission
 # could not be graded; it says so.
-grade: release  ## grade submitted/ with stock nbgrader (no sandbox)
-	@$(PY) -m nbgrader autograde $(PART); status=$$?; $(PY) -m grading show $(PART); exit $$status
+AUTOGRADE = $(PY) -m nbgrader autograde $(PART); status=$$?; $(PY) -m grading show $(PART); exit $$status
+
+grade: release  ## grade submitted/ with nbgrader, every submission in a sandbox
+	@$(PY) -m grading doctor --brief || { echo "make grade-stock grades without a sandbox, with your rights."; exit 1; }
+	@export JUPYTER_DEFAULT_PROVISIONER_NAME=sandbox; $(AUTOGRADE)
+
+grade-stock: release  ## grade submitted/ with nbgrader alone (no sandbox)
+	@$(AUTOGRADE)
+
+doctor: $(INSTALLED)  ## say whether submissions can be run in the sandbox here, and what to do where they can't
+	@$(PY) -m grading doctor
 
 feedback: $(INSTALLED)  ## write a page of feedback a student into feedback/
 	@$(PY) -m nbgrader generate_feedback $(PART) --force
@@ -65,6 +74,9 @@ table: $(INSTALLED)  ## show names, scores and reasons of what was graded
 
 figures: $(INSTALLED)  ## run Part I in full and keep its figures and numbers in docs/: LAB_DATA=folder make figures
 	@$(PY) -m benchmarks.part1
+
+bench-kernels: $(INSTALLED)  ## what a kernel costs: stock, forked, forked into the sandbox
+	@$(PY) -m benchmarks.kernels
 
 lock: $(INSTALLED)  ## resolve requirements.lock anew (versions and hashes, no addresses)
 	@$(PY) -m uv pip compile pyproject.toml helpers/pyproject.toml --extra dev --universal --python-version 3.11 \

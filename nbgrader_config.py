@@ -3,7 +3,8 @@
 import os
 import secrets
 
-from nbgrader.converters import GenerateAssignment, GenerateFeedback
+from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
+from nbgrader.preprocessors import Execute
 
 c = get_config()  # noqa: F821 - nbgrader defines it
 
@@ -23,6 +24,11 @@ c.ClearMarkScheme.enforce_metadata = False
 # --- Grading ----------------------------------------------------------------------------------------
 # A test cell that a student deleted comes back; without this its points would silently stay open.
 c.OverwriteCells.add_missing_cells = True
+# In the sandbox (JUPYTER_DEFAULT_PROVISIONER_NAME=sandbox), a submission whose warm process died is run once more.
+c.Autograde.autograde_preprocessors = [
+    "grading.sandbox.nbgrader.ExecuteAgain" if step is Execute else step
+    for step in Autograde.class_traits()["autograde_preprocessors"].default()
+]
 # Seconds of wall time a cell; far above what any cell of ours needs in the `grade` budget.
 c.Execute.timeout = 120
 c.Execute.startup_timeout = 120

@@ -11,15 +11,17 @@ from rich.table import Table
 
 from grading import release as releases
 from grading.gradebook import CellScore, Submission, submissions
+from grading.sandbox import probe
+from grading.sandbox.launch import PRELOAD
 
-app = typer.Typer(help="Build releases and read grades of this course.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="Build releases, look at this machine, read grades.", no_args_is_help=True, add_completion=False)
 Part = Annotated[str, typer.Argument(help="The assignment, such as part1.")]
 console = Console()
 
 
 @app.callback()
 def main() -> None:
-    """Build releases and read grades of this course."""
+    """Build releases, look at this machine, read grades."""
 
 
 @app.command()
@@ -43,6 +45,24 @@ def release(
         raise typer.Exit(1)
     if check:
         console.print(f"release/{part} is fresh.")
+
+
+@app.command()
+def doctor(
+    brief: Annotated[bool, typer.Option("--brief", help="Only say what is missing, and start no warm process.")] = False,
+) -> None:
+    """Find out whether submissions can be run in the sandbox here, and what to do where they can't."""
+    held = True
+    for finding in probe.findings(() if brief else PRELOAD):
+        held &= finding.works is not False
+        mark = {True: "[green]✓[/green]", None: "[yellow]·[/yellow]", False: "[red]✗[/red]"}[finding.works]
+        if finding.works is False or not brief:
+            console.print(f"{mark} {finding.subject}: {escape(finding.text)}", highlight=False, soft_wrap=True)
+            if finding.remedy:
+                console.print(f"    what to do: {escape(finding.remedy)}", highlight=False, soft_wrap=True)
+    if not brief:
+        console.print("Submissions are run in the sandbox." if held else "[red]There is no sandbox here.[/red]")
+    raise typer.Exit(not held)
 
 
 @app.command()

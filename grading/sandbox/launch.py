@@ -253,6 +253,8 @@ def remedy_for(text: str) -> str:
             "Ubuntu 24.04 also `sysctl kernel.apparmor_restrict_unprivileged_userns=0`; in Docker add "
             "`--cap-add SYS_ADMIN --security-opt seccomp=unconfined --security-opt apparmor=unconfined`"
         )
+    if "Unknown option" in text:
+        return "install a newer bubblewrap"
     if "Permission denied" in text or "ModuleNotFoundError" in text:
         return "let everybody read the interpreter and its packages (chmod -R a+rX), or grade as their owner"
     return "read the words above; where they come from a package, `make install` mends it"

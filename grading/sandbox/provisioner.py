@@ -24,7 +24,7 @@ from grading.sandbox.client import bounded_client
 from grading.sandbox.data import pack
 from grading.sandbox.errors import SandboxError
 from grading.sandbox.launch import PRELOAD, KernelProcess, Zygote, shared_zygote
-from grading.sandbox.messages import CHANNELS, Request
+from grading.sandbox.messages import CHANNELS, Ended, Request
 from grading.sandbox.policy import FILES, WORK, Limits, environment
 
 SANDBOX_VARIABLE = "GRADING_SANDBOX"
@@ -53,6 +53,10 @@ class SandboxProvisioner(KernelProvisionerBase):
     _folder: str | None = None
     _process: KernelProcess | None = None
     _own_zygote: Zygote | None = None
+    ended: Ended | None = None
+    """How the last kernel ended, and what it used."""
+    lost = False
+    """Whether it ended with the warm process, through no fault of the notebook."""
 
     @default("sandbox")
     def _sandbox_of_the_environment(self) -> str:
@@ -141,11 +145,6 @@ class SandboxProvisioner(KernelProvisionerBase):
         """Whether a kernel was started and has not been waited for."""
         return self._process is not None
 
-    @property
-    def lost(self) -> bool:
-        """Whether the kernel ended with the warm process, through no fault of the notebook."""
-        return self._process is not None and self._process.poll() is not None and self._process.lost
-
     async def poll(self) -> int | None:
         """Return None while the kernel runs, else its exit status."""
         if self._process is None:
@@ -158,6 +157,7 @@ class SandboxProvisioner(KernelProvisionerBase):
 
     def _report(self, process: KernelProcess) -> None:
         """Write to the log why a kernel ended that nobody told to."""
+        self.ended, self.lost = process.ended, process.lost
         ended = process.ended
         if ended and ended.status and ended.status != -signal.SIGKILL or ended and ended.reason:
             text = ended.reason or f"its exit status is {ended.status}"

@@ -9,6 +9,7 @@ import fcntl
 import os
 import socket
 import struct
+from pathlib import Path
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
@@ -26,6 +27,9 @@ _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 24, 38
 _SECCOMP_MODE_FILTER = 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
+
+_MADV_HUGEPAGE, _MADV_COLLAPSE = 14, 25
+_HUGE_BYTES = 2 << 20
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -87,6 +91,21 @@ def bring_up_loopback() -> None:
         answer = fcntl.ioctl(any_socket, _SIOCGIFFLAGS, struct.pack("16sh22x", b"lo", 0))
         (flags,) = struct.unpack_from("h", answer, 16)
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", flags | _IFF_UP))
+
+
+def gather_into_huge_pages() -> None:
+    """Move this process's own memory into pages of 2 MiB, so that a fork has 500 times fewer to take over.
+
+    A child that writes to one gets a copy of the 4 KiB that it writes to, as ever. Systems that can't do it (before
+    Linux 6.1) leave things as they are.
+    """
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        place, rights, _, _, file, *name = line.split(maxsplit=5)
+        start, end = (int(address, 16) for address in place.split("-"))
+        start, end = -(-start // _HUGE_BYTES) * _HUGE_BYTES, end // _HUGE_BYTES * _HUGE_BYTES
+        if rights == "rw-p" and file == "0" and name != ["[stack]"] and end > start:
+            for advice in (_MADV_HUGEPAGE, _MADV_COLLAPSE):
+                _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), advice)
 
 
 def _prctl(option: int, value: int) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Callable
 
 import psutil
@@ -26,11 +27,11 @@ class Tree:
         self._base = self._sum(lambda process: process.memory_info().rss)
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time that the tree has used, of processes that have ended as well."""
+        """Return the CPU time that the tree has used, of processes that have ended as well, and this process."""
         if self._counter is not None:
             text = os.pread(self._counter, 4096, 0).decode()
             return int(text.split()[1]) / 1e6 if text.startswith("usage_usec") else int(text) / 1e9
-        return self._sum(lambda process: sum(process.cpu_times()[:4]))
+        return self._sum(lambda process: sum(process.cpu_times()[:4])) + time.process_time()
 
     def uses_more_than(self, memory_bytes: int) -> bool:
         """Say whether the tree holds more memory than that, on top of what its first process came with.

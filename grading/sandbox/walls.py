@@ -35,7 +35,7 @@ def wrapped(command: list[str], environment: Mapping[str, str], settings: Mappin
         *_namespaces(),
         "--new-session",
         *("--proc", "/proc", "--dev", "/dev", "--dir", FILES),
-        *("--perms", "1777", "--size", str(64 << 20), "--tmpfs", "/tmp"),  # the zygote's; a kernel gets its own
+        *("--perms", "1777", "--tmpfs", "/tmp"),  # the zygote's; a kernel gets its own
         *_system_folders(),
         *(word for path in SETTINGS_PATHS for word in ("--ro-bind-try", path, path)),
         *(word for path, descriptor in settings.items() for word in ("--ro-bind-data", str(descriptor), path)),

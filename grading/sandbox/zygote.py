@@ -14,12 +14,20 @@ import signal
 import socket
 import sys
 import warnings
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from types import ModuleType
 
 from grading.sandbox import kernel, syscalls
 from grading.sandbox.policy import THROWAWAY_ID
 from grading.sandbox.supervisor import supervise
+
+
+KERNEL_MODULES = (
+    "IPython.core.completerlib", "IPython.core.oinspect", "IPython.extensions.storemagic", "ipykernel.debugger",
+    "sqlite3", "tornado.platform.asyncio",
+)  # fmt: skip
+"""What a kernel imports when it starts, whatever is in the notebook."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ def main(settings_descriptor: int, listener_descriptor: int, lifeline_descriptor
     listener, lifeline = socket.socket(fileno=listener_descriptor), socket.socket(fileno=lifeline_descriptor)
     if os.getuid() == 0 and settings.seccomp:
         _lay_down_rights()
+    _import(KERNEL_MODULES)
     skipped = _import(settings.preload)
     _settle()
     lifeline.send(json.dumps({"skipped": skipped}).encode())
@@ -62,7 +71,7 @@ def _lay_down_rights() -> None:
     syscalls.set_dumpable(True)  # changing the user took it away; without it no namespace can be set up
 
 
-def _import(names: list[str]) -> dict[str, str]:
+def _import(names: Iterable[str]) -> dict[str, str]:
     """Import modules and return those that can't be, with the reason."""
     skipped = {}
     with warnings.catch_warnings():
@@ -91,6 +100,7 @@ def _settle() -> None:
         raise RuntimeError(f"importing the packages started {threads() - 1} threads")
     gc.collect()
     gc.freeze()
+    syscalls.gather_into_huge_pages()
 
 
 def threads() -> int:

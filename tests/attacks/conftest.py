@@ -1,6 +1,7 @@
 """A grader as root and as an ordinary user, and a place on the machine that is worth attacking."""
 
 import os
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,19 @@ from tests.sandboxes import USERS, Grader
 def grader(request: pytest.FixtureRequest) -> Iterator[Grader]:
     """A grader that runs every attack, and must be as good as new after each."""
     running = Grader(request.param)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def neighbour(grader: Grader) -> Iterator[Grader]:
+    """Another grader of the same user, with as few open files as most systems allow."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, most[1]))
+    try:
+        running = Grader(grader.user)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, most)
     yield running
     running.close()
 

@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from grading.__main__ import table
 from grading.gradebook import Submission, submissions
 from grading.release import ROOT, build, environment
+from grading.sandbox import probe
 from tests.samples.part1.classroom import ALL_TESTS, Student
 from tests.samples.submissions import PREFIX, classroom, write
 
@@ -28,10 +30,8 @@ def main() -> None:
     students = classroom(PART)
     console.print(f"[bold]2 · Class[/bold]     {len(students)} sample submissions in submitted/{PREFIX}*/")
     write(PART, ROOT)
-    console.print(
-        "[bold]3 · Grading[/bold]   with stock nbgrader. This run has no sandbox: submissions run with your rights."
-    )
-    _nbgrader("autograde", "grading", len(students))
+    variables = _sandbox()
+    _nbgrader("autograde", "grading", len(students), **variables)
     console.print("[bold]4 · Feedback[/bold]  a page a student")
     _nbgrader("generate_feedback", "writing", len(students))
     found = [submission for submission in submissions(PART, ROOT) if submission.student.startswith(PREFIX)]
@@ -52,7 +52,20 @@ def main() -> None:
     sys.exit(bool(wrong))
 
 
-def _nbgrader(command: str, doing: str, total: int) -> None:
+def _sandbox() -> dict[str, str]:
+    """Say whether submissions are run in the sandbox, and return the variables that put them there."""
+    if missing := [finding for finding in probe.findings(()) if finding.works is False]:
+        console.print(
+            f"[bold]3 · Grading[/bold]   with nbgrader, [yellow]without a sandbox[/yellow]: {escape(missing[0].text)}. "
+            "Submissions run with your rights; python -m grading doctor says what to do.",
+            soft_wrap=True,
+        )
+        return {}
+    console.print("[bold]3 · Grading[/bold]   with nbgrader, every submission in a sandbox of its own")
+    return {"JUPYTER_DEFAULT_PROVISIONER_NAME": "sandbox"}
+
+
+def _nbgrader(command: str, doing: str, total: int, **variables: str) -> None:
     """Run an nbgrader command on the sample class, with a bar that follows its log."""
     arguments = [sys.executable, "-m", "nbgrader", command, PART, f"--student={PREFIX}*", "--force"]
     columns = (TextColumn("    {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -62,7 +75,7 @@ def _nbgrader(command: str, doing: str, total: int) -> None:
         subprocess.Popen(
             arguments,
             cwd=ROOT,
-            env=environment(),
+            env={**environment(), **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
