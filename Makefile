@@ -75,8 +75,8 @@ table: $(INSTALLED)  ## show names, scores and reasons of what was graded
 figures: $(INSTALLED)  ## run Part I in full and keep its figures and numbers in docs/: LAB_DATA=folder make figures
 	@$(PY) -m benchmarks.part1
 
-bench-kernels: $(INSTALLED)  ## what a kernel costs: stock, forked, forked into the sandbox
-	@$(PY) -m benchmarks.kernels
+bench-kernels: $(INSTALLED)  ## what a kernel costs: stock, forked, forked into the sandbox; kept in docs/
+	@$(PY) -m benchmarks.kernels --write
 
 lock: $(INSTALLED)  ## resolve requirements.lock anew (versions and hashes, no addresses)
 	@$(PY) -m uv pip compile pyproject.toml helpers/pyproject.toml --extra dev --universal --python-version 3.11 \

@@ -9,7 +9,6 @@ import copy
 import itertools
 import json
 import os
-import platform
 import re
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 from rich.console import Console
 
+from benchmarks.pages import machine, put_between
 from grading.release import ROOT
 from tests.notebooks.kernel import Run, run
 from tests.samples import read
@@ -51,7 +51,7 @@ def main() -> None:
     page = _figures(executed)
     table = _table(results)
     (ROOT / "docs" / f"{PART}.md").write_text(_page(page, table), encoding="utf-8")
-    _between(ROOT / "README.md", table)
+    put_between(ROOT / "README.md", table, "make figures")
     console.print(table)
 
 
@@ -115,9 +115,8 @@ def _table(results: dict[str, dict[str, Any]]) -> str:
         ("what a model keeps: network, SVM", lambda r: _both(r, "model_megabytes", "MB")),
         ("the whole notebook", lambda r: f"{r['minutes']:.1f} minutes"),
     ]
-    cores = f"{os.cpu_count()} cores, {platform.system()} on {platform.machine()}, Python {platform.python_version()}"
     lines = [
-        f"Measured by `LAB_DATA=folder make figures` on {cores}, with the real MNIST.",
+        f"Measured by `LAB_DATA=folder make figures` on {machine()}, with the real MNIST.",
         "",
         "| Part I | `quick` | `full` |",
         "|---|---|---|",
@@ -136,15 +135,6 @@ def _page(sections: list[str], table: str) -> str:
         "them there. This page is written by `make figures`; edit the notebook instead.\n"
     )
     return "\n".join([opening, table, "", *sections])
-
-
-def _between(path: Path, text: str) -> None:
-    """Put a text between the two marks of a page."""
-    start, end = "<!-- measured: make figures -->", "<!-- end measured -->"
-    page = path.read_text(encoding="utf-8")
-    before, _, rest = page.partition(start)
-    _, _, after = rest.partition(end)
-    path.write_text(f"{before}{start}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

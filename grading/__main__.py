@@ -49,7 +49,9 @@ def release(
 
 @app.command()
 def doctor(
-    brief: Annotated[bool, typer.Option("--brief", help="Only say what is missing, and start no warm process.")] = False,
+    brief: Annotated[
+        bool, typer.Option("--brief", help="Only say what is missing, and start no warm process.")
+    ] = False,
 ) -> None:
     """Find out whether submissions can be run in the sandbox here, and what to do where they can't."""
     held = True

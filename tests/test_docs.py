@@ -22,7 +22,7 @@ FENCE = re.compile(r"^[ \t]*```.*?^[ \t]*```", re.M | re.S)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)\)")
 TARGET = re.compile(r"[a-z][a-z-]*")
 # Programs whose options are not ours to check.
-OTHERS = {"jupyter", "conda", "pre-commit"}
+OTHERS = {"jupyter", "conda", "pre-commit", "papermill"}
 PLACEHOLDER = "/".join(("OWNER", "REPO"))
 
 
@@ -222,6 +222,15 @@ def test_checksums_in_the_docs_are_those_of_the_code():
     page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
     assert dict(re.findall(r"^\| `([\w-]+)` \| `([0-9a-f]{32})` \|$", page, flags=re.M)) == MNIST.md5
     assert [mirror for mirror in MNIST.mirrors if mirror not in page] == []
+
+
+def test_the_limits_in_the_docs_are_those_of_the_policy():
+    from grading.sandbox.policy import Limits
+
+    page = (ROOT / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    assert {name: int(most) for name, most in re.findall(r"^\| `(\w+)` \| (\d+) \|", page, flags=re.M)} == (
+        Limits().as_dict()
+    )
 
 
 def test_the_readme_and_the_executed_page_show_the_same_numbers():

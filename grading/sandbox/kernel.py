@@ -38,8 +38,15 @@ class CappedSession(Session):
 
     meter: OutputMeter | None = None
 
-    def send(  # type: ignore[override]
-        self, stream: Any, msg_or_type: Any, content: Any = None, parent: Any = None, ident: Any = None, *rest: Any, **more: Any
+    def send(
+        self,
+        stream: Any,
+        msg_or_type: Any,
+        content: Any = None,
+        parent: Any = None,
+        ident: Any = None,
+        *rest: Any,
+        **more: Any,
     ) -> Any:
         """Send a message, unless it is one output too many."""
         whole = msg_or_type if isinstance(msg_or_type, dict) else None
@@ -57,7 +64,7 @@ class SupervisedKernel(IPythonKernel):
 
     async def do_execute(self, *arguments: Any, **options: Any) -> Any:
         """Run a cell."""
-        app: SandboxKernelApp = self.parent  # type: ignore[assignment]
+        app: Any = self.parent
         with app.supervised():
             return await super().do_execute(*arguments, **options)
 
@@ -147,6 +154,6 @@ def run(request: Request, listeners: list[int], supervisor: int) -> None:
 def _reseed() -> None:
     """Give the process random numbers of its own: a fork has its parent's, but for those of `random`."""
     if numpy := sys.modules.get("numpy"):
-        numpy.random.seed()  # noqa: NPY002 - the global state is what has been forked
+        numpy.random.seed()
     if torch := sys.modules.get("torch"):
         torch.seed()

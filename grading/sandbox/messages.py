@@ -3,7 +3,7 @@
 import json
 import socket
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Any
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 """The five sockets of a kernel, in the order in which their listening descriptors are sent."""

@@ -154,5 +154,3 @@ def _warm(preload: tuple[str, ...]) -> Finding:
         missing = ", ".join(zygote.skipped)
         return Finding("warm process", f"starts in {seconds}, without {missing}", None, "make install")
     return Finding("warm process", f"starts in {seconds}, with {len(preload)} packages imported")
-
-

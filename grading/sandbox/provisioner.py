@@ -62,11 +62,16 @@ class SandboxProvisioner(KernelProvisionerBase):
     def _sandbox_of_the_environment(self) -> str:
         return os.environ.get(SANDBOX_VARIABLE, "full")
 
+    @property
+    def _manager(self) -> Any:
+        """The kernel manager, which holds what a client needs to know."""
+        return self.parent
+
     # --- What Jupyter asks, in the order in which it asks -----------------------------------------------------------
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Choose where the kernel's sockets are, and write down what a client needs to find them."""
         self._check_kernel_spec()
-        manager = self.parent
+        manager = self._manager
         self._folder = self._folder or tempfile.mkdtemp(prefix="kernel-")  # of this user alone, and short
         manager.transport, manager.ip, manager.cache_ports = "ipc", f"{self._folder}/s", False
         for port, channel in enumerate(CHANNELS, start=1):
@@ -95,8 +100,8 @@ class SandboxProvisioner(KernelProvisionerBase):
         folder = Path(kwargs["cwd"]) if kwargs.get("cwd") else None
         programs = str(Path(sys.executable).parent)
         request = Request(
-            connection={**self.connection_info, "key": self.parent.session.key.decode()},
-            connection_file=f"{FILES}/connection.json" if inside else self.parent.connection_file,
+            connection={**self.connection_info, "key": self._manager.session.key.decode()},
+            connection_file=f"{FILES}/connection.json" if inside else self._manager.connection_file,
             environment=environment(kwargs["env"], programs, tuple(self.pass_variables)) if inside else kwargs["env"],
             arguments=_kernel_arguments(cmd),
             folder=WORK if inside else str(folder or Path.cwd()),
@@ -114,7 +119,7 @@ class SandboxProvisioner(KernelProvisionerBase):
 
     def _listen(self, port: int) -> socket.socket:
         """Bind a socket outside of the sandbox: the kernel gets the socket, and no folder to put one into."""
-        path = Path(f"{self.parent.ip}-{port}")
+        path = Path(f"{self._manager.ip}-{port}")
         path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(path))
@@ -159,7 +164,7 @@ class SandboxProvisioner(KernelProvisionerBase):
         """Write to the log why a kernel ended that nobody told to."""
         self.ended, self.lost = process.ended, process.lost
         ended = process.ended
-        if ended and ended.status and ended.status != -signal.SIGKILL or ended and ended.reason:
+        if (ended and ended.status and ended.status != -signal.SIGKILL) or (ended and ended.reason):
             text = ended.reason or f"its exit status is {ended.status}"
             said = f"; its last words: {ended.log.strip()[-500:]!r}" if ended.log.strip() else ""
             self.log.warning("A kernel in the sandbox has ended: %s%s", text, said)

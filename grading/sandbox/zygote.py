@@ -22,7 +22,6 @@ from grading.sandbox import kernel, syscalls
 from grading.sandbox.policy import THROWAWAY_ID
 from grading.sandbox.supervisor import supervise
 
-
 KERNEL_MODULES = (
     "IPython.core.completerlib", "IPython.core.oinspect", "IPython.extensions.storemagic", "ipykernel.debugger",
     "sqlite3", "tornado.platform.asyncio",

@@ -5,6 +5,7 @@ One run of the sample class through stock nbgrader, in a copy of the course, ser
 
 import csv
 import io
+import itertools
 import re
 import shutil
 import socket
@@ -63,6 +64,46 @@ def test_every_cell_of_the_sample_class_gets_its_score(course: Course, student: 
     for grade_id, cell in tests.items():
         assert cell.score == cell.max_score - student.lost.get(grade_id, 0.0), (grade_id, cell.reasons)
     assert surprises([student], [course.graded[student.id]]) == []
+
+
+@pytest.fixture(scope="module")
+def sandboxed(course: Course, tmp_path_factory: pytest.TempPathFactory) -> Course:
+    """The same class, graded by the same commands with every submission in a sandbox."""
+    root = tmp_path_factory.mktemp("sandboxed")
+    shutil.copytree(course.root, root, dirs_exist_ok=True)
+    shutil.rmtree(root / "autograded")
+    (root / "gradebook.db").unlink()
+    build(PART, root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", "sandbox")
+        log = nbgrader("autograde", PART, root=root)
+    return Course(root, log, {found.student: found for found in submissions(PART, root)})
+
+
+def test_the_sandbox_gives_every_cell_the_score_that_stock_gives(course: Course, sandboxed: Course) -> None:
+    scores = [
+        {(student, cell.grade_id): cell.score for student, found in graded.items() for cell in found.cells}
+        for graded in (course.graded, sandboxed.graded)
+    ]
+    assert len(scores[0]) == len(classroom(PART)) * (len(ALL_TESTS) + 3)
+    assert scores[0] == scores[1]
+
+
+def test_the_sandbox_shows_the_figures_and_prints_that_stock_does(course: Course, sandboxed: Course) -> None:
+    def kinds(found: Course) -> dict[str, list[str]]:
+        """Return what is below each cell, in order; text may come in one piece or in several."""
+        return {
+            cell.id: [kind for kind, _ in itertools.groupby(map(_kind, cell.outputs))]
+            for cell in autograded(found, "sample-amara").cells
+            if cell.cell_type == "code"
+        }
+
+    assert kinds(sandboxed) == kinds(course)
+    assert sum("image/png" in kind for found in kinds(sandboxed).values() for kind in found) > 5
+
+
+def _kind(output: nbformat.NotebookNode) -> str:
+    return output.get("name") or "+".join(sorted(output.get("data", {}))) or output.output_type
 
 
 def test_the_demo_notices_a_wrong_score_and_a_missing_one(course: Course) -> None:
