@@ -118,8 +118,8 @@ def table(costs: dict[str, list[Cost]]) -> str:
     """Return what was measured, as Markdown."""
     stock = statistics.median(cost.cpu for cost in costs["stock"])
     lines = [
-        f"Measured by `make bench-kernels` on {machine()}: medians of {len(costs['stock'])} runs, in turn, of a notebook "
-        "that imports matplotlib, pandas, seaborn, scikit-learn, torch and torchvision and does next to nothing.",
+        f"Measured by `make bench-kernels` on {machine()}: medians of {len(costs['stock'])} runs, in turn, of a "
+        "notebook that imports matplotlib, pandas, seaborn, scikit-learn, torch and torchvision and does little else.",
         "",
         "| kernel | CPU seconds | wall seconds | CPU, stock = 1 |",
         "|---|---|---|---|",

@@ -16,7 +16,7 @@ _ROOM_FOR_THE_NOTE = 4096
 _QUEUE = 256  # messages that wait to be read; with their largest size, a bound on the grader's memory
 
 
-class _Unreadable(Exception):
+class _UnreadableError(Exception):
     """A message made to break whoever reads it."""
 
 
@@ -34,7 +34,7 @@ class BoundedChannel(AsyncZMQSocketChannel):
         while True:
             try:
                 message = await super().get_msg(timeout)
-            except _Unreadable as error:
+            except _UnreadableError as error:
                 _log.warning("dropped a message of a kernel that can't be read: %s", error)
                 continue
             if self._meter.admit(message["header"]["msg_type"], message["content"], _cell(message)):
@@ -53,7 +53,7 @@ class BoundedChannel(AsyncZMQSocketChannel):
                 raise TypeError("the content is no dictionary")
             hash((message["header"]["msg_type"], message["msg_type"], _cell(message)))
         except Exception as error:
-            raise _Unreadable(type(error).__name__) from None
+            raise _UnreadableError(type(error).__name__) from None
         return message
 
 

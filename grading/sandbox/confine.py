@@ -54,11 +54,11 @@ def _mount_files(size: int, files: int, readable: list[str]) -> None:
     """Mount one file system of limited size for all that the submission writes, and terminals of its own."""
     syscalls.mount("tmpfs", FILES, "tmpfs", _PLAIN, f"size={size},nr_inodes={files},mode=0755")
     for path in (HOME, WORK, *WRITABLE.values()):
-        os.mkdir(path, 0o700 if path in (HOME, WORK) else 0o1777)
+        Path(path).mkdir(0o700 if path in (HOME, WORK) else 0o1777)
     for path, own in WRITABLE.items():
         kept = {folder: os.open(folder, os.O_PATH) for folder in readable if Path(folder).is_relative_to(path)}
         for folder in kept:
-            os.makedirs(own + folder.removeprefix(path))
+            Path(own + folder.removeprefix(path)).mkdir(parents=True)
         syscalls.mount(own, path, "", syscalls.MS_BIND)
         for folder, descriptor in kept.items():
             syscalls.mount(f"/proc/self/fd/{descriptor}", folder, "", syscalls.MS_BIND | syscalls.MS_REC)

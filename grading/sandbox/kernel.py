@@ -72,7 +72,7 @@ class SupervisedKernel(IPythonKernel):
 class SandboxKernelApp(IPKernelApp):
     """A kernel whose sockets were bound and are listening already, outside of what it can see."""
 
-    kernel_class = SupervisedKernel  # type: ignore[assignment]
+    kernel_class = SupervisedKernel
     listeners = AnyTrait()
     supervisor = AnyTrait()
     limits = AnyTrait(Limits())

@@ -7,7 +7,7 @@ from jupyter_client.kernelspec import KernelSpec
 
 
 class SandboxKernelManager(AsyncKernelManager):
-    """Starts kernels of this interpreter in the sandbox: ``NotebookClient(…, kernel_manager_class=SandboxKernelManager)``.
+    """Starts kernels of this interpreter in the sandbox; a `NotebookClient` takes it as its `kernel_manager_class`.
 
     The traits of `SandboxProvisioner` are set by the configuration that the client is given.
     """

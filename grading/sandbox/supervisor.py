@@ -5,6 +5,7 @@ From then on it watches: what the tree of processes uses, whether a cell is over
 is still there. When it ends, everything in the sandbox is gone.
 """
 
+import contextlib
 import os
 import selectors
 import signal
@@ -67,10 +68,8 @@ def supervise(connection: socket.socket, readable: list[str], seccomp: bytes) ->
         os._exit(1)
     tree = Tree(first, counter[0] if counter else None)
     ended = _Watch(connection, first, marks[0], log[0], limits, tree, request.memory_is_limited).until_it_ends()
-    try:
+    with contextlib.suppress(OSError):  # nobody waits for it any more
         send(connection, ended)
-    except OSError:
-        pass  # nobody waits for it any more
     os._exit(0)
 
 

@@ -76,7 +76,7 @@ def _system_folders() -> list[str]:
     words: list[str] = []
     for path in map(Path, SYSTEM_PATHS):
         if path.is_symlink():
-            words += ["--symlink", os.readlink(path), str(path)]
+            words += ["--symlink", str(path.readlink()), str(path)]
         elif path.exists():
             words += ["--ro-bind", str(path), str(path)]
     return words
@@ -100,7 +100,7 @@ def readable_paths() -> list[str]:
     if site.ENABLE_USER_SITE:
         wanted.add(site.getusersitepackages())
     outermost: list[str] = []
-    for path in sorted(path for path in wanted if os.path.isabs(path) and os.path.isdir(path)):
+    for path in sorted(path for path in wanted if Path(path).is_absolute() and Path(path).is_dir()):
         if not any(Path(path).is_relative_to(other) for other in (*SYSTEM_PATHS, *outermost)):
             outermost.append(path)
     return outermost

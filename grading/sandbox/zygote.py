@@ -16,6 +16,7 @@ import sys
 import warnings
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from types import ModuleType
 
 from grading.sandbox import kernel, syscalls
@@ -104,7 +105,7 @@ def _settle() -> None:
 
 def threads() -> int:
     """Return how many threads this process has, those that Python knows nothing of included."""
-    return len(os.listdir("/proc/self/task"))
+    return sum(1 for _ in Path("/proc/self/task").iterdir())
 
 
 def _serve(listener: socket.socket, lifeline: socket.socket) -> socket.socket | None:
@@ -134,5 +135,5 @@ def _serve(listener: socket.socket, lifeline: socket.socket) -> socket.socket | 
 
 if __name__ == "__main__":
     # `python -m` has put the folder of whoever started it on the path; a kernel adds its own.
-    sys.path[:] = [folder for folder in sys.path if folder not in ("", os.getcwd())]
+    sys.path[:] = [folder for folder in sys.path if folder not in ("", str(Path.cwd()))]
     main(*map(int, sys.argv[1:]))

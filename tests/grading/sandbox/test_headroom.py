@@ -1,0 +1,36 @@
+"""Each limit is at least ten times what the reference solutions need, so that no honest submission meets one."""
+
+from typing import Any
+
+import pytest
+from nbclient import NotebookClient
+from traitlets.config import Config
+
+from grading.sandbox.manager import SandboxKernelManager
+from grading.sandbox.policy import Limits
+from tests.samples import read
+
+PARTS = ("part1",)
+OF_THE_KERNEL = 16
+"""Processes and threads that a kernel has before it runs anything, and descriptors a few times that."""
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_reference_runs_on_a_tenth_of_every_limit(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    tenth: dict[str, Any] = {name: most // 10 for name, most in Limits().as_dict().items()}
+    tenth["processes"] += OF_THE_KERNEL
+    notebook = read("source", part)
+    client = NotebookClient(
+        notebook,
+        kernel_manager_class=SandboxKernelManager,
+        config=Config({"SandboxProvisioner": {"limits": tenth}}),
+        shutdown_kernel="immediate",
+        timeout=300,
+    )
+    client.execute()  # raises where a cell fails, or the kernel dies
+    tests = [cell for cell in notebook.cells if cell.id.startswith(("test-", "bonus-"))]
+    assert len(tests) >= 10
+    for cell in tests:
+        assert float(cell.outputs[-1].data["text/plain"]) == cell.metadata.nbgrader.points
+    assert "was cut off" not in str(notebook)
