@@ -49,9 +49,7 @@ def release(
 
 @app.command()
 def doctor(
-    brief: Annotated[
-        bool, typer.Option("--brief", help="Only say what is missing.")
-    ] = False,
+    brief: Annotated[bool, typer.Option("--brief", help="Only say what is missing.")] = False,
 ) -> None:
     """Find out whether submissions can be run in the sandbox here, and what to do where they can't."""
     held = True

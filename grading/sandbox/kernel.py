@@ -24,9 +24,10 @@ from jupyter_client.session import Session, extract_header
 from traitlets import Any as AnyTrait
 from traitlets import default
 
-from grading.sandbox.messages import CHANNELS, Request
+from grading.sandbox.messages import CHANNELS, SOCKETS, Request
 from grading.sandbox.outputs import OUTPUTS, OutputMeter
 from grading.sandbox.policy import Limits
+from grading.serve import answer
 
 CELL_STARTS, CELL_ENDS = b"(", b")"
 LIMIT_SIGNAL = signal.SIGXCPU
@@ -62,11 +63,23 @@ class CappedSession(Session):
 class SupervisedKernel(IPythonKernel):
     """Tells the supervisor when a cell starts and ends, and lets it interrupt one."""
 
+    msg_types = [*IPythonKernel.msg_types, "exam_request"]  # noqa: RUF012 - the base class has it so
+
+    async def exam_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        """Answer an examiner about the notebook's names, in a fork, until the exam is over."""
+        app, shell, session = _parts(self)
+        app.serve_exam(shell.user_ns, int(parent["content"]["seed"]))
+        session.send(stream, "exam_reply", {"status": "ok"}, parent, ident)
+
     async def do_execute(self, *arguments: Any, **options: Any) -> Any:
         """Run a cell."""
         app: Any = self.parent
         with app.supervised():
             return await super().do_execute(*arguments, **options)
+
+
+def _parts(kernel: Any) -> tuple[Any, Any, Any]:
+    return kernel.parent, kernel.shell, kernel.session
 
 
 class SandboxKernelApp(IPKernelApp):
@@ -113,6 +126,26 @@ class SandboxKernelApp(IPKernelApp):
             if at_home:
                 signal.signal(LIMIT_SIGNAL, signal.SIG_IGN)
 
+    def serve_exam(self, namespace: dict[str, Any], seed: int) -> None:
+        """Fork, let the fork answer the examiner who connects, and wait for its end or an interrupt."""
+        signal.signal(LIMIT_SIGNAL, signal.default_int_handler)
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setsid()
+                answer(self.listeners[len(SOCKETS)], namespace, seed, self.limits.exam_cpu_seconds)
+            finally:
+                os._exit(0)
+        try:
+            os.waitpid(child, 0)
+        except KeyboardInterrupt:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        finally:
+            signal.signal(LIMIT_SIGNAL, signal.SIG_IGN)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)  # what the exam left running
+
     def _over_the_limit(self, number: int, frame: FrameType | None) -> None:
         cpu, wall = self.limits.cell_cpu_seconds, self.limits.cell_wall_seconds
         raise KeyboardInterrupt(f"this cell is over its limit of {cpu} seconds of computing, or {wall} seconds in all")
@@ -128,7 +161,7 @@ def run(request: Request, listeners: list[int], supervisor: int) -> None:
     Parameters
     ----------
     listeners
-        The descriptors of `CHANNELS`, in their order.
+        The descriptors of `SOCKETS`, in their order.
     supervisor
         Where to write the marks of cells to.
     """
@@ -138,7 +171,7 @@ def run(request: Request, listeners: list[int], supervisor: int) -> None:
     Path(request.connection_file).write_text(json.dumps(request.connection))
     _reseed()
     signal.signal(LIMIT_SIGNAL, signal.SIG_IGN)
-    ports = (request.connection[f"{channel}_port"] for channel in CHANNELS)
+    ports = (*(request.connection[f"{channel}_port"] for channel in CHANNELS), len(SOCKETS))
     sys.argv = ["ipykernel_launcher.py", "-f", request.connection_file, *request.arguments]
     asyncio.set_event_loop(asyncio.new_event_loop())
     app = SandboxKernelApp.instance(

@@ -7,12 +7,14 @@ from typing import Any
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 """The five sockets of a kernel, in the order in which their listening descriptors are sent."""
+SOCKETS = (*CHANNELS, "exam")
+"""And one on which an examiner asks; see `grading.serve`."""
 _MOST = 1 << 20
 
 
 @dataclass(frozen=True)
 class Request:
-    """One kernel to start. Beside it go the descriptors of `CHANNELS`, of the data, and of the CPU counter if any."""
+    """One kernel to start. Beside it go the descriptors of `SOCKETS`, of the data, and of the CPU counter if any."""
 
     connection: dict[str, Any]
     """What stands in a kernel's connection file."""

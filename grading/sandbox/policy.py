@@ -24,6 +24,8 @@ class Limits:
 
     cell_cpu_seconds: int = 60
     """A cell that uses more is interrupted; the cells after it run."""
+    exam_cpu_seconds: int = 30
+    """An exam that needs more of the submission gets no further answer. It does not count for the notebook."""
     notebook_cpu_seconds: int = 300
     """A notebook that uses more is ended."""
     cell_wall_seconds: int = 240

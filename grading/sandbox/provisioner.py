@@ -24,7 +24,7 @@ from grading.sandbox.client import bounded_client
 from grading.sandbox.data import pack
 from grading.sandbox.errors import SandboxError
 from grading.sandbox.launch import PRELOAD, KernelProcess, Zygote, shared_zygote
-from grading.sandbox.messages import CHANNELS, Ended, Request
+from grading.sandbox.messages import CHANNELS, SOCKETS, Ended, Request
 from grading.sandbox.policy import FILES, WORK, Limits, environment
 
 SANDBOX_VARIABLE = "GRADING_SANDBOX"
@@ -107,7 +107,7 @@ class SandboxProvisioner(KernelProvisionerBase):
             folder=WORK if inside else str(folder or Path.cwd()),
             limits=limits.as_dict(),
         )
-        listeners = [self._listen(port) for port in range(1, len(CHANNELS) + 1)]
+        listeners = [self._listen(port) for port in range(1, len(SOCKETS) + 1)]
         try:
             with pack(folder if inside else None, limits.files_bytes) as data:
                 descriptors = [*(listener.fileno() for listener in listeners), data.fileno()]
@@ -143,6 +143,16 @@ class SandboxProvisioner(KernelProvisionerBase):
         if self._own_zygote is None or not self._own_zygote.alive():
             self._own_zygote = Zygote((), sandbox=self.sandbox == "full")
         return self._own_zygote
+
+    @property
+    def exam_address(self) -> str:
+        """Where an examiner connects to while the kernel serves an exam."""
+        return f"{self._folder}/s-{len(SOCKETS)}"
+
+    def exam(self, *, begins: bool) -> None:
+        """Tell the supervisor that an exam begins or is over."""
+        if self._process is not None:
+            self._process.exam(begins=begins)
 
     # --- The process --------------------------------------------------------------------------------------------------
     @property

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from grading.sandbox import confine, syscalls
 from grading.sandbox.kernel import CELL_ENDS, CELL_STARTS, LIMIT_SIGNAL
-from grading.sandbox.messages import CHANNELS, Ended, Request, receive, send
+from grading.sandbox.messages import SOCKETS, Ended, Request, receive, send
 from grading.sandbox.policy import Limits
 from grading.sandbox.tree import Tree
 
@@ -43,11 +43,11 @@ def supervise(connection: socket.socket, readable: list[str], seccomp: bytes) ->
     """
     try:
         connection.send(b"{}")  # the kernel of the system adds who sends this, as the grader sees it
-        message, descriptors = receive(connection, len(CHANNELS) + 2)
+        message, descriptors = receive(connection, len(SOCKETS) + 2)
         if message is None:
             os._exit(0)
         request, limits = Request(**message), Limits.of(message["limits"])
-        listeners, (data, *counter) = descriptors[: len(CHANNELS)], descriptors[len(CHANNELS) :]
+        listeners, (data, *counter) = descriptors[: len(SOCKETS)], descriptors[len(SOCKETS) :]
         if seccomp:
             confine.enter_namespaces(limits, data, readable)
         marks, log = os.pipe(), os.pipe()
@@ -116,6 +116,15 @@ def _keep_only(descriptors: list[int]) -> None:
     os.closerange(low, os.sysconf("SC_OPEN_MAX"))
 
 
+@dataclass(frozen=True)
+class _Cell:
+    """A cell or an exam that runs: CPU and wall clock when it started."""
+
+    cpu: float
+    wall: float
+    exam: bool
+
+
 class _Watch:
     """Watches one sandbox until its first process has ended."""
 
@@ -133,7 +142,8 @@ class _Watch:
         self._watches_memory = not memory_is_limited
         self._log, self._reason = b"", ""
         self._started = time.monotonic()
-        self._cell: tuple[float, float] | None = None  # CPU and wall clock when it started
+        self._cell: _Cell | None = None
+        self._exams_cpu = 0.0  # of exams that are over
         self._interrupted, self._asked_again = 0.0, 0.0
         self._ready = selectors.DefaultSelector()
         self._pidfd = os.pidfd_open(first)
@@ -164,15 +174,16 @@ class _Watch:
     def _look(self, cpu: float) -> None:
         """Compare what is used with the limits."""
         limits, now = self._limits, time.monotonic()
-        if cpu > limits.notebook_cpu_seconds:
+        exams_cpu = self._exams_cpu + (cpu - self._cell.cpu if self._cell and self._cell.exam else 0)
+        if cpu - exams_cpu > limits.notebook_cpu_seconds:
             self._kill(f"the notebook used more than {limits.notebook_cpu_seconds} CPU seconds")
         elif now - self._started > limits.notebook_wall_seconds:
             self._kill(f"the notebook ran longer than {limits.notebook_wall_seconds} seconds")
         elif self._watches_memory and self._tree.uses_more_than(limits.memory_bytes):
             self._kill(f"the processes of the notebook used more than {limits.memory_bytes >> 20} MiB of memory")
         elif self._cell:
-            cell_cpu, cell_start = self._cell
-            over = cpu - cell_cpu > limits.cell_cpu_seconds or now - cell_start > limits.cell_wall_seconds
+            most = limits.exam_cpu_seconds if self._cell.exam else limits.cell_cpu_seconds
+            over = cpu - self._cell.cpu > most or now - self._cell.wall > limits.cell_wall_seconds
             if over and not self._interrupted:
                 self._interrupted = self._asked_again = now
                 os.kill(self._first, LIMIT_SIGNAL)
@@ -194,6 +205,8 @@ class _Watch:
         if message is None:  # the grader is gone
             self._ready.unregister(connection)
             self._kill("nobody waits for it any more")
+        elif "exam" in message:  # only the grader's word counts here: exams are on an account of their own
+            self._begin(exam=True) if message["exam"] else self._end()
         else:
             os.kill(self._first, message["signal"])
 
@@ -202,11 +215,21 @@ class _Watch:
         received = os.read(marks, 4096)
         if not received:
             self._ready.unregister(marks)
+        elif self._cell and self._cell.exam:
+            return  # no cell runs while an exam does
         elif received[-1:] == CELL_STARTS:
-            self._cell = (self._tree.cpu_seconds(), time.monotonic())
-            self._interrupted = 0.0
+            self._begin(exam=False)
         elif received[-1:] == CELL_ENDS:
-            self._cell, self._interrupted = None, 0.0
+            self._end()
+
+    def _begin(self, *, exam: bool) -> None:
+        self._end()
+        self._cell = _Cell(self._tree.cpu_seconds(), time.monotonic(), exam)
+
+    def _end(self) -> None:
+        if self._cell and self._cell.exam:
+            self._exams_cpu += self._tree.cpu_seconds() - self._cell.cpu
+        self._cell, self._interrupted = None, 0.0
 
     def _noise(self, log: int) -> None:
         received = os.read(log, 65536)

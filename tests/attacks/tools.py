@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,7 @@ def waiting(grader: Grader, *cells: str, **settings: Any) -> Iterator[tuple[psut
         kernel = None
         try:
             while kernel is None and not results:
+                time.sleep(0.01)
                 kernel = next((process for process in kernels(grader) if _catches_usr1(process)), None)
             assert kernel, f"the notebook ended early: {results}"
             yield kernel, results

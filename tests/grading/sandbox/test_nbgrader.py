@@ -32,7 +32,9 @@ def test_a_submission_whose_warm_process_died_is_run_again() -> None:
 
     killer = threading.Thread(target=kill)
     killer.start()
-    executed, _ = ExecuteAgain().preprocess(notebook("print('first')", "import time; time.sleep(3)", "print(6 * 7)"), {})
+    executed, _ = ExecuteAgain().preprocess(
+        notebook("print('first')", "import time; time.sleep(3)", "print(6 * 7)"), {}
+    )
     killer.join()
     assert [output.text for cell in executed.cells for output in cell.outputs] == ["first\n", "42\n"]
     assert shared_zygote(PRELOAD, sandbox=True) is not warm

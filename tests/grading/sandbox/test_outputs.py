@@ -39,13 +39,23 @@ def test_the_first_messages_pass_whole_and_none_after_the_first_too_many(limit: 
     assert passed[0]
 
 
-@given(st.lists(st.sampled_from(["one", "two"]), max_size=30))
-def test_messages_without_content_are_bounded_too(cells: list[str]) -> None:
+def test_messages_without_content_are_bounded_too() -> None:
     meter = OutputMeter(1000)
-    run = 0
-    for place, cell in enumerate(cells):
-        run = run + 1 if place and cell == cells[place - 1] else 1
-        assert meter.admit("clear_output", {}, cell) == (run <= 1000 // 64)
+    assert sum(meter.admit("clear_output", {}, "cell") for _ in range(100)) <= 1000 // 64
+
+
+@given(st.lists(st.sampled_from(["one", "two", "three"]), max_size=60))
+def test_a_cell_that_comes_back_after_others_has_no_second_allowance(cells: list[str]) -> None:
+    meter = OutputMeter(1000)
+    passed = dict.fromkeys(cells, 0)
+    for cell in cells:
+        passed[cell] += meter.admit("stream", {"text": "x" * 100}, cell) * 100
+    assert all(characters <= 1000 for characters in passed.values())
+
+
+@given(st.recursive(st.just([]) | st.just({}), lambda inner: st.lists(inner, min_size=1, max_size=5), max_leaves=30))
+def test_what_is_empty_has_a_size_as_well(content: list[Any]) -> None:
+    assert size(content) >= json.dumps(content).count("[") + json.dumps(content).count("{")
 
 
 @given(st.integers(1, 1000))

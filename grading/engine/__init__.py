@@ -1,0 +1,1 @@
+"""The engine: from a folder of submissions to grades, judged outside the students' processes."""

@@ -1,0 +1,229 @@
+"""Run a notebook in the sandbox, and examine it at the place of each of its test cells.
+
+A test cell is not run. At its place the kernel serves an exam: a fork of it answers an examiner, who judges in a
+process of its own. So a cell sees the notebook as it is up to there, and nothing behind it can change the verdict.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import nbformat.v4
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from traitlets.config import Config
+
+from grading.exam import Reason, Verdict
+from grading.examiner import Examiner, ExaminerLostError, seed_for
+from grading.sandbox.manager import SandboxKernelManager
+
+_REPLY_SECONDS = 15.0
+_CELL_SECONDS = 600
+
+
+class KernelLostError(RuntimeError):
+    """The kernel went with the warm process, through no fault of the submission: it has to be run again."""
+
+
+@dataclass
+class Execution:
+    """What came of running a notebook.
+
+    `verdicts` are by `grade_id`; a test cell without one could not be judged, and `failures` says why. `ended` says why
+    the kernel ended before the notebook did.
+    """
+
+    notebook: NotebookNode
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    ended: str = ""
+    notices: list[str] = field(default_factory=list)
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+
+
+def is_test(cell: NotebookNode) -> bool:
+    """Say whether a cell holds hidden tests: code that is graded and not the student's to write."""
+    marks = cell.metadata.get("nbgrader", {})
+    return cell.cell_type == "code" and bool(marks.get("grade")) and not marks.get("solution")
+
+
+def execute(
+    notebook: NotebookNode,
+    points: dict[str, float],
+    *,
+    seed: int,
+    folder: str | None = None,
+    settings: dict[str, Any] | None = None,
+    environment: dict[str, str] | None = None,
+    told: Callable[[str], None] = lambda what: None,
+) -> Execution:
+    """Run all cells of a notebook in order, its outputs replaced by new ones, and examine it.
+
+    Parameters
+    ----------
+    points
+        By `grade_id`, for the exams that a dead kernel leaves unanswered.
+    seed
+        The grading seed.
+    folder
+        Whose data files the notebook gets.
+    settings
+        Traits of `SandboxProvisioner`.
+    environment
+        In addition to what the sandbox lets pass.
+    told
+        Called with the id of each cell before it is run.
+
+    Raises
+    ------
+    KernelLostError
+        If the warm process died.
+    """
+    client = NotebookClient(
+        notebook,
+        kernel_manager_class=SandboxKernelManager,
+        config=Config({"SandboxProvisioner": settings or {}}),
+        resources={"metadata": {"path": folder}} if folder else {},
+        allow_errors=True,
+        timeout=_CELL_SECONDS,
+        interrupt_on_timeout=True,
+        shutdown_kernel="immediate",
+        extra_arguments=["--HistoryManager.hist_file=:memory:"],
+    )
+    return asyncio.run(_Run(client, points, seed, told).all_cells(environment or {}))
+
+
+class _Run:
+    def __init__(
+        self, client: NotebookClient, points: dict[str, float], seed: int, told: Callable[[str], None]
+    ) -> None:
+        self._client, self._points, self._seed, self._told = client, points, seed, told
+        self._result = Execution(client.nb)
+        self._examiner: Examiner | None = None
+
+    async def all_cells(self, environment: dict[str, str]) -> Execution:
+        started = time.monotonic()
+        client, result = self._client, self._result
+        for cell in result.notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        try:
+            async with client.async_setup_kernel(**({"env": environment} if environment else {})):
+                provisioner = _manager(client).provisioner
+                for place, cell in enumerate(result.notebook.cells):
+                    if cell.cell_type == "code" and not result.ended:
+                        self._told(cell.get("id", ""))
+                        await self._cell(cell, place)
+        finally:
+            if self._examiner is not None:
+                self._examiner.close()
+        ended = provisioner.ended
+        if provisioner.lost:
+            raise KernelLostError("the warm process died")
+        if result.ended and ended is not None and ended.reason:
+            result.ended = ended.reason
+        result.cpu_seconds = ended.cpu_seconds if ended else 0.0
+        self._leave_no_test_without_outcome()
+        result.wall_seconds = time.monotonic() - started
+        return result
+
+    async def _cell(self, cell: NotebookNode, place: int) -> None:
+        try:
+            if is_test(cell):
+                await self._examine(cell)
+            else:
+                await self._client.async_execute_cell(cell, place)
+        except DeadKernelError:
+            self._result.ended = "the notebook ended its own kernel"
+        except CellTimeoutError:
+            cell.outputs.append(_error("CellTimeoutError", f"the cell went on after {_CELL_SECONDS} seconds"))
+
+    async def _examine(self, cell: NotebookNode) -> None:
+        """Let the kernel serve an exam, let the examiner judge, and write the verdict below the cell."""
+        exam_id = cell.metadata.nbgrader.grade_id
+        if not await _alive(self._client):
+            raise DeadKernelError("Kernel died")
+        provisioner, kernel = _manager(self._client).provisioner, self._client.kc
+        assert kernel is not None
+        for attempt in ("first", "second"):
+            provisioner.exam(begins=True)
+            request = kernel.session.msg("exam_request", {"seed": seed_for(exam_id, self._seed)})
+            kernel.shell_channel.send(request)
+            try:
+                verdict = await asyncio.to_thread(self._judge, exam_id, provisioner.exam_address)
+            except ExaminerLostError as error:
+                self._examiner = None
+                if attempt == "second":
+                    self._result.failures[exam_id] = str(error)
+                continue
+            finally:
+                await self._over(request["header"]["msg_id"])
+                provisioner.exam(begins=False)
+            self._result.verdicts[exam_id] = verdict
+            cell.outputs = outputs(verdict)
+            return
+
+    def _judge(self, exam_id: str, address: str) -> Verdict:
+        if self._examiner is None:
+            self._examiner = Examiner()
+        return self._examiner.judge(exam_id, self._seed, address)
+
+    async def _over(self, request: str) -> None:
+        """Wait until the kernel is done with an exam; interrupt it where it isn't, then end it."""
+        manager, kernel = _manager(self._client), self._client.kc
+        assert kernel is not None
+        for _ in range(2):
+            deadline = time.monotonic() + _REPLY_SECONDS
+            while (left := deadline - time.monotonic()) > 0:
+                if not await _alive(self._client):
+                    return
+                try:
+                    reply = await kernel.shell_channel.get_msg(timeout=min(left, 1.0))
+                except Exception:  # noqa: S112 - none yet, or one that can't be read
+                    continue
+                if reply["parent_header"].get("msg_id") == request:
+                    return
+            await manager.interrupt_kernel()
+        await manager.provisioner.kill()
+
+    def _leave_no_test_without_outcome(self) -> None:
+        """Give the exams behind a kernel's end the verdict that nobody answered."""
+        result = self._result
+        for cell in filter(is_test, result.notebook.cells):
+            exam_id = cell.metadata.nbgrader.grade_id
+            if exam_id in result.verdicts or exam_id in result.failures:
+                continue
+            points = self._points[exam_id]
+            reason = Reason(
+                "the whole test", points, False, "a notebook that runs up to here", result.ended or "no answer",
+                "run your notebook from top to bottom after a restart", "error",
+            )  # fmt: skip
+            result.verdicts[exam_id] = Verdict(exam_id, points, 0.0, (reason,), self._seed, 0.0)
+            cell.outputs = outputs(result.verdicts[exam_id])
+
+
+def outputs(verdict: Verdict) -> list[NotebookNode]:
+    """Return a verdict as the outputs of its cell: text for people, and the score as nbgrader reads it."""
+    return [
+        nbformat.v4.new_output("stream", name="stdout", text="\n".join(verdict.lines()) + "\n"),
+        nbformat.v4.new_output("execute_result", data={"text/plain": repr(float(verdict.score))}, execution_count=None),
+    ]
+
+
+def _error(name: str, text: str) -> NotebookNode:
+    return nbformat.v4.new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
+
+
+def _manager(client: NotebookClient) -> Any:
+    manager = client.km
+    assert isinstance(manager, AsyncKernelManager)
+    return manager
+
+
+async def _alive(client: NotebookClient) -> bool:
+    return bool(await _manager(client).is_alive())
