@@ -10,8 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from grading import release as releases
+from grading.engine import command
+from grading.engine.journal import BusyError
+from grading.engine.record import GradebookError
+from grading.engine.run import Options
 from grading.gradebook import CellScore, Submission, submissions
 from grading.sandbox import probe
+from grading.sandbox.errors import SandboxError
 from grading.sandbox.launch import PRELOAD
 
 app = typer.Typer(help="Build releases, look at this machine, read grades.", no_args_is_help=True, add_completion=False)
@@ -63,6 +68,47 @@ def doctor(
     if not brief:
         console.print("Submissions are run in the sandbox." if held else "[red]There is no sandbox here.[/red]")
     raise typer.Exit(not held)
+
+
+@app.command()
+def run(
+    part: Part,
+    student: Annotated[list[str] | None, typer.Option(help="Only this student; may be given again.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Grade unchanged submissions as well.")] = False,
+    seed: Annotated[int | None, typer.Option(min=0, help="The grading seed; by default the part's own.")] = None,
+    jobs: Annotated[int, typer.Option(min=0, help="How many at once; by default one a core.")] = 0,
+    sandbox: Annotated[str, typer.Option(help="`none` runs submissions with your rights, and marks it.")] = "full",
+    db: Annotated[str, typer.Option(help="The gradebook's URL, such as postgresql://…")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who would be graded, and grade nobody.")] = False,
+) -> None:
+    """Grade the submissions of a part, in the sandbox, by exams outside of their reach.
+
+    Exit status: 0 where every submission has a verdict; 1 where one has none; 2 where nothing could be graded.
+    """
+    settings = {"sandbox": sandbox}
+    options = Options(tuple(student or ()), force, seed, jobs, db, settings)
+    try:
+        if dry_run:
+            for name, state, _ in command.standing(part, releases.ROOT):
+                console.print(f"{name}: {state}", highlight=False)
+            return
+        report = command.grade(part, releases.ROOT, options, console)
+    except (LookupError, GradebookError, BusyError, SandboxError) as error:
+        console.print(f"[red]{escape(str(error))}[/red]", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        console.print("Interrupted. What was graded is kept; the same command goes on from there.")
+        raise typer.Exit(130) from None
+    for line in command.summary(report):
+        console.print(line, highlight=False, soft_wrap=True)
+    raise typer.Exit(not report.complete)
+
+
+@app.command()
+def status(part: Part) -> None:
+    """Say of every submission of a part whether it is graded, and where it isn't, why."""
+    for name, state, reason in command.standing(part, releases.ROOT):
+        console.print(f"{name}: {state}{': ' if reason else ''}{escape(reason)}", highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -43,9 +43,13 @@ class Zygote:
         Modules that it imports.
     sandbox
         False for one without walls, whose kernels run with the rights of the grader.
+    hidden
+        Folders among those that can be read in which nothing is to be seen.
     """
 
-    def __init__(self, preload: tuple[str, ...] = PRELOAD, *, sandbox: bool = True) -> None:
+    def __init__(
+        self, preload: tuple[str, ...] = PRELOAD, *, sandbox: bool = True, hidden: tuple[str, ...] = ()
+    ) -> None:
         self.sandbox = sandbox
         self._folder = tempfile.mkdtemp(prefix="zygote-")  # of this user alone
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
@@ -62,7 +66,7 @@ class Zygote:
             if sandbox:
                 texts = walls.settings_descriptors()
                 opened += texts.values()
-                command = walls.wrapped(command, zygote_environment(), texts)
+                command = walls.wrapped(command, zygote_environment(), texts, hidden)
             self._process = subprocess.Popen(
                 command,
                 pass_fds=[*inherited, *opened[1:]],
@@ -267,18 +271,19 @@ def remedy_for(text: str) -> str:
 
 # --- One zygote for all kernels of a process that want the same ---------------------------------------------------
 _lock = threading.Lock()
-_running: dict[tuple[tuple[str, ...], bool], Zygote] = {}
+_running: dict[tuple[tuple[str, ...], bool, tuple[str, ...]], Zygote] = {}
 
 
-def shared_zygote(preload: tuple[str, ...], *, sandbox: bool) -> Zygote:
+def shared_zygote(preload: tuple[str, ...], *, sandbox: bool, hidden: tuple[str, ...] = ()) -> Zygote:
     """Return this process's zygote for these modules; a new one where there is none, or where it has died."""
     with _lock:
-        zygote = _running.get((preload, sandbox))
+        wanted = (preload, sandbox, hidden)
+        zygote = _running.get(wanted)
         if zygote is None or not zygote.alive():
             if zygote is not None:
                 zygote.close()
             _prepare()
-            zygote = _running[preload, sandbox] = Zygote(preload, sandbox=sandbox)
+            zygote = _running[wanted] = Zygote(preload, sandbox=sandbox, hidden=hidden)
         return zygote
 
 

@@ -47,6 +47,7 @@ class SandboxProvisioner(KernelProvisionerBase):
     preload = List(Unicode(), default_value=list(PRELOAD), help="Modules that the warm process imports.").tag(
         config=True
     )
+    hidden = List(Unicode(), help="Folders of the course's packages in which notebooks see nothing.").tag(config=True)
     limits = Dict(help="Limits to change, by name; see grading/sandbox/policy.py.").tag(config=True)
     pass_variables = List(Unicode(), help="Further variables of the environment that notebooks see.").tag(config=True)
 
@@ -138,10 +139,11 @@ class SandboxProvisioner(KernelProvisionerBase):
             raise SandboxError(f"no kernel could be started: {error}", "look at memory and processes") from None
 
     def _zygote(self) -> Zygote:
+        sandbox, hidden = self.sandbox == "full", tuple(self.hidden)
         if self.start == "warm":
-            return shared_zygote(tuple(self.preload), sandbox=self.sandbox == "full")
+            return shared_zygote(tuple(self.preload), sandbox=sandbox, hidden=hidden)
         if self._own_zygote is None or not self._own_zygote.alive():
-            self._own_zygote = Zygote((), sandbox=self.sandbox == "full")
+            self._own_zygote = Zygote((), sandbox=sandbox, hidden=hidden)
         return self._own_zygote
 
     @property

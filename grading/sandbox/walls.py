@@ -8,14 +8,16 @@ import shutil
 import site
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from grading.sandbox.errors import SandboxError
 from grading.sandbox.policy import FILES, SETTINGS_FILES, SETTINGS_PATHS, SYSTEM_PATHS
 
 
-def wrapped(command: list[str], environment: Mapping[str, str], settings: Mapping[str, int]) -> list[str]:
+def wrapped(
+    command: list[str], environment: Mapping[str, str], settings: Mapping[str, int], hidden: Sequence[str] = ()
+) -> list[str]:
     """Return the command line that runs a command behind the outer wall.
 
     Parameters
@@ -24,6 +26,8 @@ def wrapped(command: list[str], environment: Mapping[str, str], settings: Mappin
         All that the command gets of an environment.
     settings
         Descriptors with the texts of `SETTINGS_FILES`, by path; they are inherited.
+    hidden
+        Folders in which nothing is to be seen.
 
     Raises
     ------
@@ -41,6 +45,7 @@ def wrapped(command: list[str], environment: Mapping[str, str], settings: Mappin
         *(word for path, descriptor in settings.items() for word in ("--ro-bind-data", str(descriptor), path)),
         *_parents(readable_paths()),
         *(word for path in readable_paths() for word in ("--ro-bind", path, path)),
+        *(word for path in hidden if Path(path).is_dir() for word in ("--tmpfs", path, "--remount-ro", path)),
         *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--clearenv"),
         *(word for name, text in environment.items() for word in ("--setenv", name, text)),
         "--",

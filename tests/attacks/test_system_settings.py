@@ -1,7 +1,9 @@
 """Settings of the machine: success would be one that has changed, a group of processes that is left, a key that stays."""
 
+import ast
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from grading.sandbox.cgroups import ROOT as GROUPS
@@ -12,6 +14,9 @@ SETTINGS = ("/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc
             "/proc/sys/fs/file-max", "/proc/sys/kernel/pid_max", "/proc/sys/vm/swappiness",
             "/proc/sys/kernel/randomize_va_space")  # fmt: skip
 
+READABLE = ("/sys/devices/system/cpu/cpu1/online", "/proc/1/oom_score_adj", "/proc/1/coredump_filter")
+"""What may be looked at; and the last process number, which can be opened by everybody and set by few."""
+
 CHANGE = """
 import os
 opened = []
@@ -19,7 +24,7 @@ for parent, folders, names in os.walk("/proc/sys"):
     for name in names:
         try:
             os.close(os.open(os.path.join(parent, name), os.O_WRONLY))
-            opened.append(os.path.join(parent, name))
+            opened.append((os.path.join(parent, name), os.O_WRONLY))
         except OSError:
             pass
 for path in ("/proc/sysrq-trigger", "/proc/kcore", "/proc/kmsg", "/proc/kpageflags", "/proc/acpi/wakeup", "/dev/mem",
@@ -45,9 +50,8 @@ def test_no_setting_of_the_system_is_changed(grader: Grader) -> None:
     before = [Path(path).read_text() for path in SETTINGS]
     text = grader.run(CHANGE.format(paths=SETTINGS)).text(0)
     assert [Path(path).read_text() for path in SETTINGS] == before
-    readable = {"('/sys/devices/system/cpu/cpu1/online', 0)"}
-    opened = [word.strip() for word in text.strip()[1:-1].replace("), (", ")|(").split("|")]
-    assert [word for word in opened if word and word not in readable] == []
+    harmless = {("/proc/sys/kernel/ns_last_pid", 1), *((path, 0) for path in READABLE)}
+    assert set(ast.literal_eval(text)) <= harmless
 
 
 GROUP_FILES = """
@@ -89,8 +93,6 @@ else:
 
 def test_keys_of_the_graders_user_are_not_listed(grader: Grader) -> None:
     """The system keeps keys by user, and an ordinary grader's notebooks run as the same user."""
-    import sys
-
     def with_keys(remove: bool) -> None:
         command = [sys.executable, "-c", KEY.format(remove=remove)]
         subprocess.run(as_ordinary_user(command) if os.geteuid() == 0 else command, check=True)

@@ -32,14 +32,14 @@ def in_a_child(attempt):
         try:
             said = attempt()
         except BaseException as error:
-            said = f"{type(error).__name__} {getattr(error, 'errno', '')}"
+            said = type(error).__name__ + str(getattr(error, "errno", ""))
         os.write(writing, ("worked" if isinstance(said, int) else str(said)).encode())
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as file:
         said = file.read().decode()
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return said or f"signal {-status}"
+    return said or "signal %d" % -status
 """
 """For a cell: `call` and `in_a_child`."""
 

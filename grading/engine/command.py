@@ -1,0 +1,106 @@
+"""`python -m grading run` and `status`: the engine on the command line."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from traitlets.config import Config, PyFileConfigLoader
+
+from grading.engine import assignment as assignments
+from grading.engine.journal import Journal
+from grading.engine.record import Recorder
+from grading.engine.run import Options, Report, cores, run, submitted
+from grading.engine.run import Progress as Standing
+
+
+def configuration(root: Path) -> Config:
+    """Return what the course's `nbgrader_config.py` says."""
+    environment = dict(os.environ)
+    try:
+        return PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)  # the file sets a seed for stock nbgrader
+
+
+def grade(part: str, root: Path, options: Options, console: Console) -> Report:
+    """Grade a part, with a bar that shows how far it is, who is being graded and how long it takes.
+
+    Raises
+    ------
+    LookupError, GradebookError, BusyError
+        As `run.run`.
+    """
+    config = configuration(root)
+    options.settings = {**dict(config.SandboxProvisioner), **options.settings}
+    options.settings.setdefault("hidden", [str(Path(__file__).parents[1] / "exams")])
+    database = options.database or config.CourseDirectory.get("db_url") or f"sqlite:///{root / 'gradebook.db'}"
+    recorder = Recorder(root, part, assignments.load(part, root).name, str(database), config)
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("left:"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console) as bars:
+        bar = bars.add_task("starting", total=None)
+
+        def told(standing: Standing) -> None:
+            running = ", ".join(standing.running[:3])
+            bars.update(bar, total=standing.total, completed=standing.done, description=running or "nothing to do")
+
+        return run(part, root, options, recorder, processes(options.jobs or cores()), told)
+
+
+def processes(jobs: int) -> Callable[[], Executor]:
+    """Return what makes an executor of that many processes, with one thread for each submission."""
+
+    def make() -> Executor:
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(jobs, context, initializer=_work_alone)
+
+    return make
+
+
+def _work_alone() -> None:
+    """Be a worker: Ctrl-C is for the run, which then ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = "1"
+
+
+def summary(report: Report) -> list[str]:
+    """Return what a run came to, in lines for a terminal."""
+    outcomes = report.outcomes.values()
+    graded = sum(outcome.complete for outcome in outcomes)
+    lines = [f"{graded} of {len(report.outcomes)} graded, {len(report.kept)} of them before; seed {report.seed}"]
+    for outcome in outcomes:
+        if outcome.status != "graded":
+            lines.append(f"[yellow]{outcome.student}: {outcome.status}: {escape(outcome.reason)}[/yellow]")
+        for name, reason in outcome.failures.items():
+            lines.append(f"[yellow]{outcome.student}: {name} has no verdict: {escape(reason)}[/yellow]")
+        if outcome.sandbox != "full":
+            lines.append(f"[red]{outcome.student}: graded without a sandbox[/red]")
+    lines += [f"[red]{escape(reason)}; run again[/red]" for reason in report.unrecorded.values()]
+    return lines
+
+
+def standing(part: str, root: Path) -> list[tuple[str, str, str]]:
+    """Return for each submission of a part who handed it in, how it stands, and why."""
+    journal = Journal(root, part)
+    rows: list[tuple[str, str, str]] = []
+    for student in submitted(root, part):
+        outcome, recorded = journal.last(student)
+        if outcome is None:
+            rows.append((student, "waiting", ""))
+        elif not recorded:
+            rows.append((student, "not recorded", "run again"))
+        else:
+            reason: Any = outcome.reason or "; ".join([outcome.ended, *outcome.notices]).strip("; ")
+            rows.append((student, outcome.status, reason))
+    return rows

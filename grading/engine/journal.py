@@ -1,0 +1,94 @@
+"""The journal: every outcome in a file of its own, written as it comes, so that no work is lost or done twice."""
+
+import fcntl
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from grading.engine.job import Outcome
+
+
+class BusyError(RuntimeError):
+    """Another run is at work on the same part."""
+
+
+class Journal:
+    """The outcomes of one part, in ``.grading/<part>/`` of the course."""
+
+    def __init__(self, root: Path, part: str) -> None:
+        self.folder = root / ".grading" / part
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs away.
+
+        Raises
+        ------
+        BusyError
+            Where one is at work, naming its process.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.seek(0)
+                raise BusyError(f"process {file.read() or '?'} is grading {self.folder.name} already") from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def seed(self) -> int:
+        """Return the part's seed; drawn once, so that all students get the same numbers, latecomers too."""
+        path = self.folder / "seed"
+        if not path.exists():
+            self._write(path, str(secrets.randbelow(1 << 32)))
+        return int(path.read_text())
+
+    def find(self, student: str, key: str) -> tuple[Outcome | None, bool]:
+        """Return a student's outcome for a key, and whether it is in the gradebook; None where there is none."""
+        outcome, recorded = self.last(student)
+        return (outcome, recorded) if outcome and outcome.key == key else (None, False)
+
+    def last(self, student: str) -> tuple[Outcome | None, bool]:
+        """Return a student's outcome, whatever it was for, and whether it is in the gradebook."""
+        try:
+            data = json.loads(self._path(student).read_text(encoding="utf-8"))
+            return Outcome.of(data["outcome"]), data["recorded"]
+        except (OSError, ValueError, KeyError, TypeError):  # none, or one of another version
+            return None, False
+
+    def put(self, outcome: Outcome, *, recorded: bool) -> None:
+        """Write an outcome; whole or not at all."""
+        self._write(self._path(outcome.student), json.dumps({"recorded": recorded, "outcome": outcome.as_dict()}))
+
+    def outcomes(self) -> dict[str, Outcome]:
+        """Return the last outcome of every student."""
+        students = (path.stem for path in sorted(self.folder.glob("students/*.json")))
+        return {student: found for student in students if (found := self.last(student)[0])}
+
+    def write_result(self, result: dict) -> Path:
+        """Write what a run came to, as JSON, and return the file."""
+        path = self.folder / "result.json"
+        self._write(path, json.dumps(result, indent=2))
+        return path
+
+    def _path(self, student: str) -> Path:
+        return self.folder / "students" / f"{student}.json"
+
+    def _write(self, path: Path, text: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink()
+                raise
