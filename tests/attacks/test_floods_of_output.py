@@ -7,7 +7,8 @@ from tests.attacks.tools import MIB
 from tests.sandboxes import Grader, Result
 
 LIMIT = 100_000
-LIMITS = {"output_bytes": LIMIT, "message_bytes": 2 * LIMIT, "cell_cpu_seconds": 4, "grace_seconds": 2}
+LIMITS = {"output_bytes": LIMIT, "message_bytes": 2 * LIMIT, "cell_cpu_seconds": 4, "grace_seconds": 2,
+          "notebook_wall_seconds": 25}  # fmt: skip
 GROWTH = 160 * MIB
 """What the peak of the grader's memory may grow by: the queues of its sockets, not what was sent."""
 
@@ -33,7 +34,7 @@ def sizes(result: Result) -> list[int]:
 def held(grader: Grader, *cells: str, allowed: float = 2.5) -> Result:
     """Run cells that flood, and see that neither the notebook nor the grader has taken it in."""
     before = grader.run("1", limits=LIMITS).grader_bytes
-    result = grader.run(*cells, "print('on')", limits=LIMITS)
+    result = grader.run(*cells, "print('on')", limits=LIMITS, timeout=15)
     assert result.grader_bytes - before < GROWTH
     assert max(sizes(result)) < allowed * LIMIT + max(map(len, cells)) + 4000
     assert result.text(-1) == "on\n", (result.died, result.log)
@@ -50,11 +51,19 @@ def test_a_hundred_megabytes_in_any_way_are_cut_off(grader: Grader) -> None:
         "for _ in range(2000): display(HTML('x' * 50_000))",
         "import sys; sys.stderr.write('x' * 100_000_000)",
         "'x' * 100_000_000",
-        "raise ValueError('x' * 100_000_000)",
         "!head -c 3000000 /dev/zero | tr '\\\\0' x",
     )
+    assert "execut" not in " ".join(result.log)  # nbclient did not wait for a reply in vain
     cut = [place for place in range(5) if "cut off" in str(result.cells[place].outputs)]
     assert cut == [0, 1, 2, 3, 4]
+
+
+def test_an_error_of_a_hundred_megabytes_ends_its_cell_alone(grader: Grader) -> None:
+    """Its text is in the reply to the request as well, for which the grader waits."""
+    result = grader.run("raise ValueError('x' * 100_000_000)", "print('on')", limits=LIMITS, timeout=10)
+    assert result.error(0) == "ValueError"
+    assert result.text(1) == "on\n"
+    assert not [line for line in result.log if "Timeout" in line]
 
 
 @pytest.mark.parametrize(

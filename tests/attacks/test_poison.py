@@ -8,7 +8,7 @@ from tests.sandboxes import Grader
 POISON = """
 import builtins, os, sys, resource, site, random, signal, subprocess
 import numpy, torch, matplotlib, matplotlib.pyplot as plt, IPython, pandas
-numpy.sum = numpy.ndarray.__doc__ = numpy.allclose = lambda *a, **k: True
+numpy.sum = numpy.allclose = lambda *a, **k: True
 torch.Tensor.backward = lambda *a: None
 builtins.sum = builtins.print
 sys.path.insert(0, os.getcwd())
@@ -73,8 +73,7 @@ print(numpy.__file__, sys.modules["grading"].__file__ if "grading" in sys.module
 def test_nothing_of_one_submission_is_in_the_next(grader: Grader, start: str) -> None:
     warm = zygotes(grader)
     before = grader.run(STATE, start=start).text(0)
-    poisoned = grader.run(POISON, STATE.replace("print(", "get_ipython().kernel.log; __import__('sys').stdout.write(repr("
-                          ).replace("sep=\"\\n\")", ")"), start=start)  # fmt: skip
+    poisoned = grader.run(POISON, start=start)
     assert poisoned.error(0) == "" and poisoned.died == ""
     after = grader.run(STATE, start=start).text(0)
     assert before.count("\n") > 15 and "evil" not in before

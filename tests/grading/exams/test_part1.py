@@ -16,6 +16,7 @@ from grading.handle import in_process
 from tests.samples import ROOT, Cells, exchange, namespace, read, read_cells, solution_cells
 from tests.samples.part1.mutants import MUTANTS, Mutant
 from tests.samples.part1.styles import STYLES, Style
+from tests.samples.submissions import classroom
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -86,6 +87,13 @@ def points_of_cells() -> dict[str, float]:
 def test_every_test_cell_has_its_exam():
     assert {key: exam.points for key, exam in EXAMS.items()} == points_of_cells()
     assert sorted(EXAMS) == sorted(key for keys in TESTS_OF.values() for key in keys)
+
+
+@pytest.mark.parametrize("seed", [0, 2186567311])  # at the second one the loss of the wrong labels does not fall
+def test_labels_of_others_cost_their_own_idea_alone(seed):
+    (student,) = (student for student in classroom("part1") if student.name == "hiro")
+    verdict = verdicts(names_of(REFERENCE | student.cells), ["test-mlp-train"], seed)["test-mlp-train"]
+    assert verdict.points - verdict.score == student.lost["test-mlp-train"]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -22,13 +22,13 @@ import psutil
 from grading.sandbox import cgroups, launch
 from grading.sandbox.data import pack
 from grading.sandbox.launch import KernelProcess, Zygote
-from grading.sandbox.messages import CHANNELS, Request
+from grading.sandbox.messages import CHANNELS, SOCKETS, Request
 from grading.sandbox.policy import FILES, WORK, Limits, environment
 from tests import sandboxes
 
 LIGHT = ("ipykernel.kernelapp", "IPython")
 """What a zygote imports here: enough to be a kernel."""
-PATIENCE = 60.0
+PATIENCE = 20.0
 """How long the slowest machine may take for what should be there in moments."""
 
 
@@ -36,15 +36,15 @@ PATIENCE = 60.0
 def kernel(zygote: Zygote, **limits: int) -> Iterator[KernelProcess]:
     """Start a kernel that nobody talks to."""
     folder = tempfile.mkdtemp()
-    listeners = [socket.socket(socket.AF_UNIX) for _ in CHANNELS]
+    listeners = [socket.socket(socket.AF_UNIX) for _ in SOCKETS]
     connection: dict[str, object] = {
         "transport": "ipc",
         "ip": f"{folder}/s",
         "key": "",
         "signature_scheme": "hmac-sha256",
     }
-    for port, (channel, listener) in enumerate(zip(CHANNELS, listeners, strict=True), start=1):
-        connection[f"{channel}_port"] = port
+    connection |= {f"{channel}_port": port for port, channel in enumerate(CHANNELS, start=1)}
+    for port, listener in enumerate(listeners, start=1):
         listener.bind(f"{folder}/s-{port}")
         listener.listen()
         listener.setblocking(False)

@@ -106,8 +106,9 @@ print([signal.getsignal(number) for number in wanted], signal.pthread_sigmask(si
 mask = os.umask(0o22); os.umask(mask); oct(mask)
 
 # %% environment
+ours = 'JPY_PARENT_PID', 'PYDEVD_USE_FRAME_EVAL'  # the latter is ipykernel's, set when it is imported
 prefixes = 'LANG', 'LC_', 'TZ', 'MPL', 'PY', 'CLICOLOR', 'PAGER', 'TERM', 'FORCE_COLOR', 'OMP', 'NUMEXPR', 'JPY'
-{name: text for name, text in sorted(os.environ.items()) if name.startswith(prefixes) and name != 'JPY_PARENT_PID'}
+{name: text for name, text in sorted(os.environ.items()) if name.startswith(prefixes) and name not in ours}
 
 # %% user
 import getpass, pwd
