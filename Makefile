@@ -54,14 +54,14 @@ class: $(INSTALLED)  ## write a sample class into submitted/
 
 # The gradebook must know the release before anything can be graded by it. The table comes even where a submission
 # could not be graded; it says so.
-AUTOGRADE = $(PY) -m nbgrader autograde $(PART); status=$$?; $(PY) -m grading show $(PART); exit $$status
+TABLE = status=$$?; $(PY) -m grading show $(PART); exit $$status
 
-grade: release  ## grade submitted/ with nbgrader, every submission in a sandbox
+grade: release  ## grade submitted/ in the sandbox, by exams out of its reach
 	@$(PY) -m grading doctor --brief || { echo "make grade-stock grades without a sandbox, with your rights."; exit 1; }
-	@export JUPYTER_DEFAULT_PROVISIONER_NAME=sandbox; $(AUTOGRADE)
+	@$(PY) -m grading run $(PART); $(TABLE)
 
 grade-stock: release  ## grade submitted/ with nbgrader alone (no sandbox)
-	@$(AUTOGRADE)
+	@$(PY) -m nbgrader autograde $(PART); $(TABLE)
 
 doctor: $(INSTALLED)  ## say whether submissions can be run in the sandbox here, and what to do where they can't
 	@$(PY) -m grading doctor

@@ -1,5 +1,6 @@
 """The command line: `python -m grading`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from rich.table import Table
 
 from grading import release as releases
 from grading.engine import command
-from grading.engine.journal import BusyError
+from grading.engine.journal import BusyError, Journal
 from grading.engine.record import GradebookError
 from grading.engine.run import Options
 from grading.gradebook import CellScore, Submission, submissions
@@ -77,6 +78,7 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Grade unchanged submissions as well.")] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="The grading seed; by default the part's own.")] = None,
     jobs: Annotated[int, typer.Option(min=0, help="How many at once; by default one a core.")] = 0,
+    cluster: Annotated[str, typer.Option(help="A Dask scheduler, such as tcp://host:8786, in place of cores.")] = "",
     sandbox: Annotated[str, typer.Option(help="`none` runs submissions with your rights, and marks it.")] = "full",
     db: Annotated[str, typer.Option(help="The gradebook's URL, such as postgresql://…")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who would be graded, and grade nobody.")] = False,
@@ -86,7 +88,7 @@ def run(
     Exit status: 0 where every submission has a verdict; 1 where one has none; 2 where nothing could be graded.
     """
     settings = {"sandbox": sandbox}
-    options = Options(tuple(student or ()), force, seed, jobs, db, settings)
+    options = Options(tuple(student or ()), force, seed, jobs, cluster, db, settings)
     try:
         if dry_run:
             for name, state, _ in command.standing(part, releases.ROOT):
@@ -122,6 +124,8 @@ def show(
     except LookupError as error:
         console.print(f"[red]{error}[/red]", highlight=False)
         raise typer.Exit(1) from None
+    outcomes = Journal(releases.ROOT, part).outcomes()
+    found = [replace(one, reason=outcomes[one.student].reason) if one.student in outcomes else one for one in found]
     if student:
         found = [submission for submission in found if submission.student == student]
     if not found:
@@ -144,7 +148,8 @@ def table(part: str, found: list[Submission], *, every_reason: bool = False) -> 
 
 def _row(submission: Submission, every_reason: bool) -> list[str]:
     if not submission.cells:
-        return [submission.student, *4 * ["–"], "[yellow]not graded: see the log of nbgrader autograde[/yellow]"]
+        reason = escape(submission.reason) or "see the log of nbgrader autograde"
+        return [submission.student, *4 * ["–"], f"[yellow]not graded: {reason}[/yellow]"]
     tests, bonus, answers = submission.points(), submission.points(bonus=True), submission.points(manual=True)
     waiting = len(submission.to_grade())
     return [

@@ -53,10 +53,11 @@ class CellScore:
 
 @dataclass(frozen=True)
 class Submission:
-    """A student's graded submission; without cells where nbgrader could not grade it."""
+    """A student's graded submission; without cells where it could not be graded, and then `reason` may say why."""
 
     student: str
     cells: tuple[CellScore, ...]
+    reason: str = ""
 
     def points(self, *, manual: bool = False, bonus: bool = False) -> float:
         """Sum the points of one kind of cell; what is not graded yet counts as nothing."""

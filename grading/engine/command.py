@@ -54,7 +54,18 @@ def grade(part: str, root: Path, options: Options, console: Console) -> Report:
             running = ", ".join(standing.running[:3])
             bars.update(bar, total=standing.total, completed=standing.done, description=running or "nothing to do")
 
-        return run(part, root, options, recorder, processes(options.jobs or cores()), told)
+        return run(part, root, options, recorder, executors(options), told)
+
+
+def executors(options: Options) -> Callable[[], Executor]:
+    """Return what makes executors: of processes of this machine, or of a Dask cluster."""
+    if not options.cluster:
+        return processes(options.jobs or cores())
+    try:
+        from distributed import Client
+    except ImportError:
+        raise LookupError("--cluster needs Dask; run: pip install distributed") from None
+    return lambda: Client(options.cluster).get_executor()
 
 
 def processes(jobs: int) -> Callable[[], Executor]:

@@ -30,6 +30,7 @@ class Options:
     force: bool = False
     seed: int | None = None
     jobs: int = 0
+    cluster: str = ""
     database: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
     dry_run: bool = False
@@ -192,6 +193,8 @@ def _graded(jobs: list[Job], executors: Callable[[], Executor], progress: Progre
                     if future in running:
                         running.pop(future)
                         progress.done += 1
+                        progress.running = tuple(job.student for job in running.values())
+                        told(progress)
                         yield future.result()
                 if lost:
                     lost += running.values()
@@ -208,7 +211,9 @@ def _graded(jobs: list[Job], executors: Callable[[], Executor], progress: Progre
 
 
 def _is_lost(future: Future[Outcome]) -> bool:
-    return isinstance(future.exception(), BrokenProcessPool)
+    """Say whether a job has gone with its worker: a process of this machine, or one of a Dask cluster."""
+    error = future.exception()
+    return isinstance(error, BrokenProcessPool) or type(error).__name__ in ("KilledWorker", "FutureCancelledError")
 
 
 def cores() -> int:

@@ -30,11 +30,11 @@ def test_no_daemon_outlives_its_notebook(grader: Grader) -> None:
         assert len(during) >= usual + 3 + 6
         theirs = [kernel, kernel.parent(), *kernel.parent().children(recursive=True)]
     assert survivors(theirs) == []
-    assert len(family(grader)) == usual
+    assert len(family(grader)) <= usual
 
 
 def test_no_daemon_outlives_a_kernel_that_ends_itself(grader: Grader) -> None:
     usual = len(family(grader))
     result = grader.run(DAEMON + "\nos._exit(0)")
     assert result.died
-    assert len(family(grader)) == usual
+    assert len(family(grader)) <= usual

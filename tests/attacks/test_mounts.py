@@ -84,8 +84,8 @@ import shutil, stat, subprocess
 said = []
 for number, change in enumerate((lambda: os.setuid(0), lambda: os.setgid(0), lambda: os.setresuid(0, 0, 0), lambda: os.setgroups([0]),
                lambda: os.setuid(65533), lambda: os.seteuid(0), lambda: os.chown("/student", 0, 0),
-               lambda: open("/proc/self/uid_map", "w").write("0 0 4294967295"),
-               lambda: open("/proc/self/setgroups", "w").write("allow"),
+               lambda: os.write(os.open("/proc/self/uid_map", os.O_WRONLY), b"0 0 4294967295"),
+               lambda: os.write(os.open("/proc/self/setgroups", os.O_WRONLY), b"allow"),
                lambda: libc.capset((ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)(*[0xFFFFFFFF] * 6)) and 1 / 0,
                lambda: libc.prctl(38, 0, 0, 0, 0) and 1 / 0, lambda: libc.prctl(47, 2, 21, 0, 0) and 1 / 0)):
     try:

@@ -45,12 +45,12 @@ def _held_to_its_limits(grader: Grader, cell: str) -> str:
 
 def test_a_supervisor_whose_marks_are_stolen_goes_on(grader: Grader) -> None:
     """What a pipe holds can be read by whoever may write: a supervisor that waits for it would wait for ever."""
-    for _ in range(3):
+    for _ in range(2):
         _held_to_its_limits(grader, STEAL.format(pipes="[supervisor]"))
 
 
 def test_a_supervisor_whose_log_is_stolen_goes_on(grader: Grader) -> None:
-    for _ in range(3):
+    for _ in range(2):
         _held_to_its_limits(grader, STEAL.format(pipes="[1, 2]"))
 
 

@@ -14,7 +14,8 @@ SETTINGS = ("/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc
             "/proc/sys/fs/file-max", "/proc/sys/kernel/pid_max", "/proc/sys/vm/swappiness",
             "/proc/sys/kernel/randomize_va_space")  # fmt: skip
 
-READABLE = ("/sys/devices/system/cpu/cpu1/online", "/proc/1/oom_score_adj", "/proc/1/coredump_filter")
+READABLE = ("/sys/devices/system/cpu/cpu1/online", "/proc/1/oom_score_adj", "/proc/1/coredump_filter",
+            "/proc/irq/default_smp_affinity")  # fmt: skip
 """What may be looked at; and the last process number, which can be opened by everybody and set by few."""
 
 CHANGE = """

@@ -12,6 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from grading.__main__ import table
+from grading.engine.command import grade, summary
+from grading.engine.run import Options
 from grading.gradebook import Submission, submissions
 from grading.release import ROOT, build, environment
 from grading.sandbox import probe
@@ -30,8 +32,13 @@ def main() -> None:
     students = classroom(PART)
     console.print(f"[bold]2 · Class[/bold]     {len(students)} sample submissions in submitted/{PREFIX}*/")
     write(PART, ROOT)
-    variables = _sandbox()
-    _nbgrader("autograde", "grading", len(students), **variables)
+    if _sandbox():
+        ids = tuple(student.id for student in students)
+        report = grade(PART, ROOT, Options(ids, force=True), console)
+        for line in summary(report):
+            console.print(f"    {line}", highlight=False)
+    else:
+        _nbgrader("autograde", "grading", len(students))
     console.print("[bold]4 · Feedback[/bold]  a page a student")
     _nbgrader("generate_feedback", "writing", len(students))
     found = [submission for submission in submissions(PART, ROOT) if submission.student.startswith(PREFIX)]
@@ -52,20 +59,20 @@ def main() -> None:
     sys.exit(bool(wrong))
 
 
-def _sandbox() -> dict[str, str]:
-    """Say whether submissions are run in the sandbox, and return the variables that put them there."""
+def _sandbox() -> bool:
+    """Say whether submissions can be run in the sandbox, and return it."""
     if missing := [finding for finding in probe.findings(()) if finding.works is False]:
         console.print(
             f"[bold]3 · Grading[/bold]   with nbgrader, [yellow]without a sandbox[/yellow]: {escape(missing[0].text)}. "
             "Submissions run with your rights; python -m grading doctor says what to do.",
             soft_wrap=True,
         )
-        return {}
-    console.print("[bold]3 · Grading[/bold]   with nbgrader, every submission in a sandbox of its own")
-    return {"JUPYTER_DEFAULT_PROVISIONER_NAME": "sandbox"}
+        return False
+    console.print("[bold]3 · Grading[/bold]   in the sandbox, by exams out of the submissions' reach")
+    return True
 
 
-def _nbgrader(command: str, doing: str, total: int, **variables: str) -> None:
+def _nbgrader(command: str, doing: str, total: int) -> None:
     """Run an nbgrader command on the sample class, with a bar that follows its log."""
     arguments = [sys.executable, "-m", "nbgrader", command, PART, f"--student={PREFIX}*", "--force"]
     columns = (TextColumn("    {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -75,7 +82,7 @@ def _nbgrader(command: str, doing: str, total: int, **variables: str) -> None:
         subprocess.Popen(
             arguments,
             cwd=ROOT,
-            env={**environment(), **variables},
+            env=environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
