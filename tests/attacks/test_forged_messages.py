@@ -3,7 +3,6 @@ writes a notebook that nobody can read.
 """
 
 import nbformat
-import pytest
 
 from tests.attacks.test_floods_of_output import FORGE, LIMITS
 from tests.sandboxes import Grader
@@ -79,14 +78,16 @@ def runs_on(grader: Grader, *cells: str) -> None:
     nbformat.validate(nbformat.reads(written.decode(), as_version=4))
 
 
-@pytest.mark.parametrize("name", CONTENTS)
-def test_contents_of_any_shape_stop_nothing(grader: Grader, name: str) -> None:
-    kind, content = CONTENTS[name]
-    cell = f"""
+CONTENT = """
 content = json.dumps({content}).encode()
-send(json.dumps({{**session.msg_header("x"), "msg_type": "{kind}"}}, default=str).encode(), parent, b"{{}}", content)
-time.sleep(0.05)"""
-    runs_on(grader, FORGE + SEND_RAW + cell)
+own = kernel.get_parent()["header"]
+parent = json.dumps(own, default=str).encode()
+send(json.dumps({{**session.msg_header("x"), "msg_type": "{kind}"}}, default=str).encode(), parent, b"{{}}", content)"""
+
+
+def test_contents_of_any_shape_stop_nothing(grader: Grader) -> None:
+    cells = [CONTENT.format(kind=kind, content=content) for kind, content in CONTENTS.values()]
+    runs_on(grader, FORGE + SEND_RAW, *cells)
 
 
 def test_messages_that_are_none_stop_nothing(grader: Grader) -> None:
@@ -107,7 +108,9 @@ def test_messages_that_are_none_stop_nothing(grader: Grader) -> None:
         "send(b'{\"msg_type\": [1]}', parent, b'{}', b'{}')",
         "send(b'{}', parent, b'{}', b'{}')",
     ]
-    runs_on(grader, FORGE + SEND_RAW, *["\n".join(cells[start : start + 5]) for start in range(0, len(cells), 5)])
+    again = "own = kernel.get_parent()['header']\nparent = json.dumps(own, default=str).encode()\n"
+    together = [again + "\n".join(cells[start : start + 5]) for start in range(0, len(cells), 5)]
+    runs_on(grader, FORGE + SEND_RAW, *together)
 
 
 REPLIES = """
@@ -121,14 +124,16 @@ def reply(head, content):
 """
 
 
-@pytest.mark.parametrize(
-    ("head", "content"),
+ANSWERS = (
     [("header('execute_reply')", "b'{}'"), ("header('execute_reply')", "b'[]'"), ("b'{'", "b'{}'"),
      ("header('execute_reply')", "b'[' * 90000"), ("header('execute_reply')", "b'{\"status\": \"error\"}'"),
-     ("b'[]'", "b'{}'"), ("header('input_request')", "b'{\"prompt\": 5}'")],
+     ("b'[]'", "b'{}'"), ("header('input_request')", "b'{\"prompt\": 5}'")]
 )  # fmt: skip
-def test_replies_of_any_shape_stop_nothing(grader: Grader, head: str, content: str) -> None:
-    cell = f"{FORGE}{SEND_RAW}{REPLIES}\nreply({head}, {content})\ntime.sleep(0.1)"
-    result = grader.run(cell, "print('on')", "print('and on')", limits=LIMITS)
+
+
+def test_replies_of_any_shape_stop_nothing(grader: Grader) -> None:
+    again = "own = kernel.get_parent()['header']\nparent = json.dumps(own, default=str).encode()\n"
+    cells = [f"{again}reply({head}, {content})" for head, content in ANSWERS]
+    result = grader.run(FORGE + SEND_RAW + REPLIES, *cells, "print('on')", "print('and on')", limits=LIMITS)
     assert result.died == ""
-    assert result.text(2) == "and on\n"
+    assert result.text(-1) == "and on\n"

@@ -243,13 +243,19 @@ def test_a_module_that_writes_to_the_terminal_is_not_heard(modules: Path, capfd:
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_error_at_the_start_leaves_no_files_and_no_descriptors(modules: Path) -> None:
+def test_an_error_at_the_start_leaves_no_files_and_no_descriptors(
+    modules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (modules / "failing.py").write_text("raise ValueError")
-    before = len(os.listdir("/proc/self/fd")), set(Path(tempfile.gettempdir()).glob("zygote-*"))  # noqa: PTH208
+    folder = tmp_path / "t"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(2):
         with pytest.raises(SandboxError):
             _zygote("failing")
-    assert (len(os.listdir("/proc/self/fd")), set(Path(tempfile.gettempdir()).glob("zygote-*"))) == before  # noqa: PTH208
+    assert list(folder.iterdir()) == []
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_without_walls_kernels_start_and_end_as_well() -> None:
