@@ -3,17 +3,26 @@
 import logging
 from typing import Any, ClassVar
 
+import nbformat
 import zmq
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
+from nbformat.v4 import output_from_msg
 from traitlets import Type
 
-from grading.sandbox.outputs import OutputMeter
+from grading.sandbox.outputs import OUTPUTS, OutputMeter, size
 from grading.sandbox.policy import Limits
 
 _log = logging.getLogger(__name__)
 _ROOM_FOR_THE_NOTE = 4096
 _QUEUE = 256  # messages that wait to be read; with their largest size, a bound on the grader's memory
+
+
+_KINDS = frozenset(
+    {"stream", "display_data", "update_display_data", "execute_result", "error", "clear_output", "execute_input",
+     "status", "iopub_welcome"}
+)  # fmt: skip
+"""What is read at all. Widgets would talk through other kinds; a notebook that is graded has nobody to talk to."""
 
 
 class _UnreadableError(Exception):
@@ -29,6 +38,10 @@ class BoundedChannel(AsyncZMQSocketChannel):
         super().__init__(*arguments, **options)
         self._meter = OutputMeter(self.limits.output_bytes + _ROOM_FOR_THE_NOTE)
 
+    def begin(self, cell: str) -> None:
+        """Count from now on for the cell of this request."""
+        self._meter.begin(cell)
+
     async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
         """Return the next message that may pass."""
         while True:
@@ -37,9 +50,11 @@ class BoundedChannel(AsyncZMQSocketChannel):
             except _UnreadableError as error:
                 _log.warning("dropped a message of a kernel that can't be read: %s", error)
                 continue
-            if self._meter.admit(message["header"]["msg_type"], message["content"], _cell(message)):
+            kind, cell = message["header"]["msg_type"], message["parent_header"].get("msg_id", "")
+            more = size(message["metadata"]) + sum(map(len, message.get("buffers", [])))
+            if self._meter.admit(kind, message["content"], cell, more):
                 return message
-            if note := self._meter.note():
+            if kind in OUTPUTS and (note := self._meter.note()):
                 header = {**message["header"], "msg_type": "stream"}
                 return {**message, "header": header, "msg_type": "stream", "content": note}
 
@@ -49,16 +64,29 @@ class BoundedChannel(AsyncZMQSocketChannel):
         try:
             _, parts = self.session.feed_identities(parts)
             message = self.session.deserialize(parts)
-            if not (isinstance(message["content"], dict) and isinstance(message["parent_header"], dict)):
-                raise TypeError("the content is no dictionary")
-            hash((message["header"]["msg_type"], message["msg_type"], _cell(message)))
+            _check(message)
         except Exception as error:
             raise _UnreadableError(type(error).__name__) from None
         return message
 
 
-def _cell(message: dict[str, Any]) -> str:
-    return message["parent_header"].get("msg_id", "")
+def _check(message: dict[str, Any]) -> None:
+    """Raise an exception of some kind unless a message has the form of its type."""
+    for part in ("header", "parent_header", "metadata", "content"):
+        if type(message[part]) is not dict:
+            raise TypeError(part)
+    kind, content = message["header"]["msg_type"], message["content"]
+    if message["msg_type"] != kind or kind not in _KINDS or type(message["parent_header"].get("msg_id", "")) is not str:
+        raise ValueError(kind)
+    if kind == "status" and type(content["execution_state"]) is not str:
+        raise TypeError("execution_state")
+    if kind == "execute_input" and type(content["execution_count"]) is not int:
+        raise TypeError("execution_count")
+    if kind in ("display_data", "update_display_data") and type(content.get("transient", {})) is not dict:
+        raise TypeError("transient")
+    if kind in ("stream", "display_data", "update_display_data", "execute_result", "error"):
+        shown = {**message, "msg_type": kind.replace("update_", "")}
+        nbformat.validate(output_from_msg(shown), ref="output", version=4)
 
 
 class BoundedClient(AsyncKernelClient):
@@ -72,6 +100,12 @@ class BoundedClient(AsyncKernelClient):
     def start_channels(self, *arguments: Any, **options: Any) -> None:
         """Start the channels, but for the heartbeat."""
         super().start_channels(*arguments, **{**options, "hb": False})
+
+    def execute(self, *arguments: Any, **options: Any) -> str:
+        """Ask for a cell to be run; its output has an account of its own."""
+        request = super().execute(*arguments, **options)
+        self.iopub_channel.begin(request)
+        return request
 
     def _create_connected_socket(self, channel: str, identity: bytes | None = None) -> Any:
         connected = super()._create_connected_socket(channel, identity)

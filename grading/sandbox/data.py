@@ -63,12 +63,19 @@ def _add(archive: tarfile.TarFile, folder: Path, most: int) -> None:
         with os.fdopen(descriptor, "rb") as content:
             entry = tarfile.TarInfo(path.relative_to(folder).as_posix())
             entry.size, entry.mtime = information.st_size, int(information.st_mtime)
-            archive.addfile(entry, content)
+            try:
+                archive.addfile(entry, content)
+            except OSError as error:  # it has become shorter meanwhile
+                raise SandboxError(f"{path} can't be read: {error}", "try again once nobody writes to it") from None
+
+
+def _refuse(error: OSError) -> None:
+    raise SandboxError(f"{error.filename} can't be read: {error.strerror}", "mend its rights, or remove it") from None
 
 
 def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
     found = []
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, onerror=_refuse):
         folders.sort()
         here = Path(parent)
         if here == folder:

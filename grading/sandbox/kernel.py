@@ -38,6 +38,7 @@ class CappedSession(Session):
     """Holds back output beyond the limit of a cell, and says so once."""
 
     meter: OutputMeter | None = None
+    _cell = ""
 
     def send(
         self,
@@ -54,7 +55,10 @@ class CappedSession(Session):
         kind = whole["header"]["msg_type"] if whole else msg_or_type
         if self.meter and kind in OUTPUTS:
             header = extract_header(whole["parent_header"] if whole else parent or {})
-            if not self.meter.admit(kind, whole["content"] if whole else content or {}, header.get("msg_id", "")):
+            if (cell := header.get("msg_id", "")) != self._cell:
+                self._cell = cell
+                self.meter.begin(cell)
+            if not self.meter.admit(kind, whole["content"] if whole else content or {}, cell):
                 note = self.meter.note()
                 return super().send(stream, "stream", note, parent or header, ident) if note else None
         return super().send(stream, msg_or_type, content, parent, ident, *rest, **more)

@@ -31,6 +31,7 @@ PRELOAD = (
 """What a zygote imports where nothing else is asked for: what every notebook of a course on learning from data uses."""
 _START_SECONDS = 180
 _ANSWER_SECONDS = 30
+_PREFIX = "sandbox-"
 _numbers = itertools.count()
 
 
@@ -51,7 +52,7 @@ class Zygote:
         self, preload: tuple[str, ...] = PRELOAD, *, sandbox: bool = True, hidden: tuple[str, ...] = ()
     ) -> None:
         self.sandbox = sandbox
-        self._folder = tempfile.mkdtemp(prefix="zygote-")  # of this user alone
+        self._folder = temporary_folder()  # of this user alone
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._lifeline, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -70,6 +71,7 @@ class Zygote:
             self._process = subprocess.Popen(
                 command,
                 pass_fds=[*inherited, *opened[1:]],
+                start_new_session=True,  # Ctrl-C is for the grader
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
@@ -241,6 +243,20 @@ def _sender(connection: socket.socket) -> int:
     raise ConnectionError("the supervisor's process number did not come")
 
 
+def temporary_folder() -> str:
+    """Make a folder for this user alone, whose name tells which process it belongs to."""
+    return tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+
+
+def sweep() -> None:
+    """Remove the folders of graders that were killed before they could."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        grader = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        with contextlib.suppress(OSError):
+            if grader.isdigit() and not Path("/proc", grader).exists() and folder.stat().st_uid == os.geteuid():
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 def _descriptor(content: bytes) -> int:
     descriptor = os.memfd_create("settings", 0)
     os.write(descriptor, content)
@@ -290,6 +306,7 @@ def shared_zygote(preload: tuple[str, ...], *, sandbox: bool, hidden: tuple[str,
 @functools.cache
 def _prepare() -> None:
     cgroups.sweep()
+    sweep()
     atexit.register(close_all)
 
 

@@ -12,7 +12,6 @@ import shutil
 import signal
 import socket
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,11 @@ from traitlets import Dict, Enum, List, Unicode, default
 from grading.sandbox.client import bounded_client
 from grading.sandbox.data import pack
 from grading.sandbox.errors import SandboxError
-from grading.sandbox.launch import PRELOAD, KernelProcess, Zygote, shared_zygote
+from grading.sandbox.launch import PRELOAD, KernelProcess, Zygote, shared_zygote, temporary_folder
 from grading.sandbox.messages import CHANNELS, SOCKETS, Ended, Request
 from grading.sandbox.policy import FILES, WORK, Limits, environment
 
-SANDBOX_VARIABLE = "GRADING_SANDBOX"
+SANDBOX_VARIABLE, FOLDER_VARIABLE = "GRADING_SANDBOX", "GRADING_FOLDER"
 _POLL_SECONDS = 0.02
 
 
@@ -48,6 +47,10 @@ class SandboxProvisioner(KernelProvisionerBase):
         config=True
     )
     hidden = List(Unicode(), help="Folders of the course's packages in which notebooks see nothing.").tag(config=True)
+    folder = Unicode(
+        help="Whose data files notebooks get, where whoever starts the kernel names no folder. "
+        f"The environment variable {FOLDER_VARIABLE} sets it, too."
+    ).tag(config=True)
     limits = Dict(help="Limits to change, by name; see grading/sandbox/policy.py.").tag(config=True)
     pass_variables = List(Unicode(), help="Further variables of the environment that notebooks see.").tag(config=True)
 
@@ -63,6 +66,10 @@ class SandboxProvisioner(KernelProvisionerBase):
     def _sandbox_of_the_environment(self) -> str:
         return os.environ.get(SANDBOX_VARIABLE, "full")
 
+    @default("folder")
+    def _folder_of_the_environment(self) -> str:
+        return os.environ.get(FOLDER_VARIABLE, "")
+
     @property
     def _manager(self) -> Any:
         """The kernel manager, which holds what a client needs to know."""
@@ -72,13 +79,14 @@ class SandboxProvisioner(KernelProvisionerBase):
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Choose where the kernel's sockets are, and write down what a client needs to find them."""
         self._check_kernel_spec()
+        limits = Limits.of(self.limits)
         manager = self._manager
-        self._folder = self._folder or tempfile.mkdtemp(prefix="kernel-")  # of this user alone, and short
+        self._folder = self._folder or temporary_folder()  # of this user alone, and short
         manager.transport, manager.ip, manager.cache_ports = "ipc", f"{self._folder}/s", False
         for port, channel in enumerate(CHANNELS, start=1):
             setattr(manager, f"{channel}_port", port)
         manager.connection_file = f"{self._folder}/connection.json"
-        manager.client_factory = bounded_client(Limits.of(self.limits))
+        manager.client_factory = bounded_client(limits)
         manager.write_connection_file()
         self.connection_info = manager.get_connection_info()
         arguments = kwargs.pop("extra_arguments", [])
@@ -96,9 +104,18 @@ class SandboxProvisioner(KernelProvisionerBase):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         """Fork a kernel; where the warm process has died, from a new one."""
+        try:
+            self._launch(cmd, kwargs)
+        except BaseException:
+            await self.cleanup()  # Jupyter asks for it only where a kernel has started
+            raise
+        return self.connection_info
+
+    def _launch(self, cmd: list[str], kwargs: dict[str, Any]) -> None:
         limits = Limits.of(self.limits)
         inside = self.sandbox == "full"
-        folder = Path(kwargs["cwd"]) if kwargs.get("cwd") else None
+        named = kwargs.get("cwd") or self.folder
+        folder = Path(named) if named else None
         programs = str(Path(sys.executable).parent)
         request = Request(
             connection={**self.connection_info, "key": self._manager.session.key.decode()},
@@ -116,14 +133,17 @@ class SandboxProvisioner(KernelProvisionerBase):
         finally:
             for listener in listeners:
                 listener.close()
-        return self.connection_info
 
     def _listen(self, port: int) -> socket.socket:
         """Bind a socket outside of the sandbox: the kernel gets the socket, and no folder to put one into."""
         path = Path(f"{self._manager.ip}-{port}")
         path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(path))
+        try:
+            listener.bind(str(path))
+        except OSError as error:
+            listener.close()
+            raise SandboxError(f"no socket can be made at {path}: {error}", "set TMPDIR to a shorter name") from None
         listener.listen(16)
         listener.setblocking(False)
         return listener
@@ -224,7 +244,8 @@ def _is_this_interpreter(program: str) -> bool:
     """Say whether a kernel's program is the running interpreter, or just `python`, which Jupyter takes for it."""
     if "/" not in program:
         return program.startswith("python")
-    return Path(program).parent.resolve() == Path(sys.executable).parent.resolve()
+    ours = Path(sys.executable)
+    return Path(program).parent.resolve() == ours.parent.resolve() and Path(program).resolve() == ours.resolve()
 
 
 def _kernel_arguments(command: list[str]) -> list[str]:

@@ -15,13 +15,15 @@ from dataclasses import dataclass
 
 from grading.sandbox import confine, syscalls
 from grading.sandbox.kernel import CELL_ENDS, CELL_STARTS, LIMIT_SIGNAL
-from grading.sandbox.messages import SOCKETS, Ended, Request, receive, send
+from grading.sandbox.messages import CHANNELS, SOCKETS, Ended, Request, receive, send
 from grading.sandbox.policy import Limits
+from grading.sandbox.relay import Relay
 from grading.sandbox.tree import Tree
 
 _LOOK_SECONDS = 0.1
 _AGAIN_SECONDS = 2.0
 _LOG_BYTES = 4096
+_INSIDE = "\0kernel-"
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,10 @@ def supervise(connection: socket.socket, readable: list[str], seccomp: bytes) ->
             os._exit(0)
         request, limits = Request(**message), Limits.of(message["limits"])
         listeners, (data, *counter) = descriptors[: len(SOCKETS)], descriptors[len(SOCKETS) :]
+        outside: list[int] = []
         if seccomp:
             confine.enter_namespaces(limits, data, readable)
+            outside, listeners = listeners, [*_listen_inside(), listeners[-1]]
         marks, log = os.pipe(), os.pipe()
         os.set_blocking(marks[1], False)
         first = os.fork()
@@ -67,10 +71,24 @@ def supervise(connection: socket.socket, readable: list[str], seccomp: bytes) ->
         send(connection, Ended(1, f"{type(error).__name__}: {error}", failed_to_start=True))
         os._exit(1)
     tree = Tree(first, counter[0] if counter else None)
-    ended = _Watch(connection, first, marks[0], log[0], limits, tree, request.memory_is_limited).until_it_ends()
+    watch = _Watch(connection, first, marks[0], log[0], limits, tree, request.memory_is_limited)
+    watch.relay(outside[: len(CHANNELS)])
+    ended = watch.until_it_ends()
     with contextlib.suppress(OSError):  # nobody waits for it any more
         send(connection, ended)
     os._exit(0)
+
+
+def _listen_inside() -> list[int]:
+    """Bind the kernel's own sockets, by names in its own network, and return their descriptors."""
+    listeners = []
+    for channel in CHANNELS:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(_INSIDE + channel)
+        listener.listen(16)
+        listener.setblocking(False)
+        listeners.append(listener.detach())
+    return listeners
 
 
 def _be_first_process(keep: list[int]) -> None:
@@ -155,13 +173,19 @@ class _Watch:
         ):
             self._ready.register(source, selectors.EVENT_READ, handler)
 
+    def relay(self, outside: list[int]) -> None:
+        """Pass on what goes through the kernel's channels, and end a kernel that sends what can't be."""
+        relay = Relay(self._ready, self._limits.message_bytes, self._kill)
+        for channel, listener in zip(CHANNELS, outside, strict=False):
+            relay.add(listener, _INSIDE + channel)
+
     def until_it_ends(self) -> Ended:
         cpu, looked, alive = 0.0, 0.0, True
         while alive:
             ready = self._ready.select(_LOOK_SECONDS)
-            for key, _ in ready:
+            for key, events in ready:
                 if key.data:
-                    key.data(key.fileobj)
+                    key.data(key.fileobj, events)
             alive = not any(key.fd == self._pidfd for key, _ in ready)
             if time.monotonic() - looked > _LOOK_SECONDS or not alive:
                 cpu, looked = max(cpu, self._tree.cpu_seconds()), time.monotonic()
@@ -197,7 +221,7 @@ class _Watch:
         self._reason = self._reason or reason
         os.kill(self._first, signal.SIGKILL)
 
-    def _command(self, connection: socket.socket) -> None:
+    def _command(self, connection: socket.socket, _events: int) -> None:
         try:
             message, _ = receive(connection)
         except OSError:
@@ -210,7 +234,7 @@ class _Watch:
         else:
             os.kill(self._first, message["signal"])
 
-    def _mark(self, marks: int) -> None:
+    def _mark(self, marks: int, _events: int) -> None:
         """Take note of a cell that starts or ends. The student can write here as well, and gains nothing by it."""
         received = os.read(marks, 4096)
         if not received:
@@ -231,7 +255,7 @@ class _Watch:
             self._exams_cpu += self._tree.cpu_seconds() - self._cell.cpu
         self._cell, self._interrupted = None, 0.0
 
-    def _noise(self, log: int) -> None:
+    def _noise(self, log: int, _events: int) -> None:
         received = os.read(log, 65536)
         if not received:
             self._ready.unregister(log)

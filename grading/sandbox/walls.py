@@ -41,9 +41,13 @@ def wrapped(
         *("--proc", "/proc", "--dev", "/dev", "--dir", FILES),
         *("--perms", "1777", "--tmpfs", "/tmp"),  # the zygote's; a kernel gets its own
         *_system_folders(),
+        *_parents([*SETTINGS_PATHS, *SETTINGS_FILES, *readable_paths()]),
         *(word for path in SETTINGS_PATHS for word in ("--ro-bind-try", path, path)),
-        *(word for path, descriptor in settings.items() for word in ("--ro-bind-data", str(descriptor), path)),
-        *_parents(readable_paths()),
+        *(
+            word
+            for path, number in settings.items()
+            for word in ("--perms", "0444", "--ro-bind-data", str(number), path)
+        ),
         *(word for path in readable_paths() for word in ("--ro-bind", path, path)),
         *(word for path in hidden if Path(path).is_dir() for word in ("--tmpfs", path, "--remount-ro", path)),
         *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--clearenv"),

@@ -72,32 +72,31 @@ def _lay_down_rights() -> None:
 
 
 def _import(names: Iterable[str]) -> dict[str, str]:
-    """Import modules and return those that can't be, with the reason."""
-    skipped = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name in names:
-            try:
-                importlib.import_module(name)
-            except ImportError as error:
-                skipped[name] = str(error)
-    return skipped
-
-
-def _settle() -> None:
-    """Make the process fit to be forked: one thread, no warning used up, nothing for the collector to look at.
+    """Import modules and return those that can't be, with the reason.
 
     Raises
     ------
     RuntimeError
-        Where a module has started a thread: a fork would have its locks and not the thread that holds them.
+        Where one starts a thread: a fork would have the thread's locks and not the thread.
     """
+    skipped = {}
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            skipped[name] = str(error)
+        if threads() > 1:
+            raise RuntimeError(f"importing {name} starts threads, which a fork would not have")
+    return skipped
+
+
+def _settle() -> None:
+    """Make the process fit to be forked: no warning used up, nothing for the collector to look at, large pages."""
     for module in list(sys.modules.values()):
         # What a module has warned of already it would not warn a student of.
         if isinstance(module, ModuleType):
             vars(module).pop("__warningregistry__", None)
-    if threads() > 1:
-        raise RuntimeError(f"importing the packages started {threads() - 1} threads")
+    vars(warnings)["onceregistry"].clear()
     gc.collect()
     gc.freeze()
     syscalls.gather_into_huge_pages()

@@ -106,7 +106,7 @@ def _names(number: int) -> set[str]:
 
 def test_the_warm_process_can_not_be_asked_for_more_kernels(grader: Grader, submission: Path) -> None:
     warm = zygotes(grader)
-    folders = [*Path("/tmp").glob("zygote-*/zygote"), *Path("/tmp").glob("kernel-*/s-1")]
+    folders = [*Path("/tmp").glob("sandbox-*/zygote"), *Path("/tmp").glob("sandbox-*/s-1")]
     cell = REACH.format(addresses=[(1, int(socket.SOCK_SEQPACKET), str(path)) for path in folders])
     with waiting(grader, cell):
         assert len(kernels(grader)) == 1

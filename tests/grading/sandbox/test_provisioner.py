@@ -224,7 +224,7 @@ def test_a_kernel_that_cannot_start_leaves_no_file(tmp_path: Path, monkeypatch: 
     manager = SandboxKernelManager(config=Config({"SandboxProvisioner": settings}))
     with pytest.raises((SandboxError, ValueError)):
         asyncio.run(manager.start_kernel(cwd=str(tmp_path)))
-    assert list(temporary.glob("kernel-*")) == []
+    assert list(temporary.glob("sandbox-*")) == []
 
 
 def test_settings_of_the_transport_do_not_matter() -> None:
