@@ -72,8 +72,12 @@ class SupervisedKernel(IPythonKernel):
     async def exam_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
         """Answer an examiner about the notebook's names, in a fork, until the exam is over."""
         app, shell, session = _parts(self)
-        app.serve_exam(shell.user_ns, int(parent["content"]["seed"]))
-        session.send(stream, "exam_reply", {"status": "ok"}, parent, ident)
+        content = {"status": "ok"}
+        try:
+            app.serve_exam(shell.user_ns, int(parent["content"]["seed"]))
+        except Exception as error:  # no process left to fork: this exam is lost, and the kernel lives on
+            content = {"status": "error", "ename": type(error).__name__, "evalue": str(error)}
+        session.send(stream, "exam_reply", content, parent, ident)
 
     async def do_execute(self, *arguments: Any, **options: Any) -> Any:
         """Run a cell."""

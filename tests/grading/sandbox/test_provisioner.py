@@ -275,10 +275,10 @@ def _call(*words: str | Path, folder: Path, **variables: str) -> subprocess.Comp
 
 
 def test_papermill_runs_a_notebook_in_the_sandbox(submission: Path, tmp_path: Path) -> None:
-    """Which changes to the folder, and starts the kernel without naming one."""
+    """Which names no folder for the kernel, so that a variable has to."""
     out = tmp_path / "out.ipynb"
     words = ("papermill", submission / "in.ipynb", out, "-k", "python3", "--cwd", submission)
-    done = _call(*words, folder=tmp_path)
+    done = _call(*words, folder=tmp_path, GRADING_FOLDER=str(submission))
     assert _outputs(out)[0] == "/student/home/work\n"
     assert done.returncode == 0, done.stderr
     assert _outputs(out) == ["/student/home/work\n", "1,2\n", "42"]
