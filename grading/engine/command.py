@@ -3,8 +3,10 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +81,17 @@ def processes(jobs: int) -> Callable[[], Executor]:
 
 
 def _work_alone() -> None:
-    """Be a worker: Ctrl-C is for the run, which then ends its workers."""
+    """Be a worker: Ctrl-C is for the run, which then ends its workers; where it is killed, so are they."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = "1"
+
+
+def _end_with_the_run() -> None:
+    if run_ := multiprocessing.parent_process():
+        wait([run_.sentinel])
+        os._exit(1)
 
 
 def summary(report: Report) -> list[str]:
