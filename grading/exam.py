@@ -271,15 +271,15 @@ def _modules(package: str) -> Iterator[str]:
         yield importlib.import_module(module.name).__name__
 
 
-def find(exam_id: str) -> Exam:
-    """Return the exam of that id, importing modules of exams until one has it.
+def find(exam_id: str, package: str = "grading.exams") -> Exam:
+    """Return the exam of that id, importing modules of a package of exams until one has it.
 
     Raises
     ------
     LookupError
         If there is none; the message names those there are.
     """
-    modules = _modules("grading.exams")  # one at a time: a later part may need libraries that this one does not
+    modules = _modules(package)  # one at a time: a later part may need libraries that this one does not
     while exam_id not in _EXAMS:
         if next(modules, None) is None:
             raise LookupError(f"there is no exam {exam_id!r}; known are: {', '.join(sorted(_EXAMS)) or 'none'}")

@@ -4,19 +4,28 @@ It is forked from a server of its own, which has imported the exams and knows no
 submission; whatever answers make of its memory is gone with it.
 """
 
+import contextlib
 import multiprocessing
+import os
 import resource
+import sys
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
+from pathlib import Path
 from typing import Any
 
-from grading.exam import Reason, Verdict, find, run
+from grading.exam import WHOLE, Exam, Reason, Verdict, find, run
 from grading.handle import SessionLost
-from grading.remote import connect, seed_over_there
+from grading.remote import READY_SECONDS, connect, seed_over_there
 
 _ANSWER_SECONDS = 120.0
+_ALL_ANSWERS_SECONDS = 300.0
 _EXAM_SECONDS = 600.0
+"""Longer than all answers may take: what an exam itself does is a matter of seconds."""
 _MEMORY_BYTES = 4 << 30
+NOBODY = "a kernel that answers"
+"""What was expected where no exam took place."""
 
 
 class ExaminerLostError(RuntimeError):
@@ -24,17 +33,34 @@ class ExaminerLostError(RuntimeError):
 
 
 class Examiner:
-    """A process that judges the exams of one submission, one after another."""
+    """A process that judges the exams of one submission, one after another.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    exams
+        The package that holds them.
+    """
+
+    def __init__(self, exams: str = "grading.exams") -> None:
         context = _context()
         self._pipe, other = context.Pipe()
-        self._process = context.Process(target=_examine, args=(other,), daemon=True)
-        self._process.start()
+        self._process = context.Process(target=_examine, args=(other, exams, str(Path.cwd())), daemon=True)
+        with _safe_path():
+            self._process.start()
         other.close()
 
-    def judge(self, exam_id: str, seed: int, address: str) -> Verdict:
+    @property
+    def process_id(self) -> int:
+        """The number of the process."""
+        return self._process.pid or 0
+
+    def judge(self, exam_id: str, seed: int, address: str, *, ready_seconds: float = READY_SECONDS) -> Verdict:
         """Run an exam on the kernel that serves one at an address.
+
+        Parameters
+        ----------
+        ready_seconds
+            For the kernel to say that it is there.
 
         Raises
         ------
@@ -42,7 +68,7 @@ class Examiner:
             If the examiner died, or the exam has a mistake of its author's. No answer can cause the second.
         """
         try:
-            self._pipe.send((exam_id, seed, address))
+            self._pipe.send((exam_id, seed, address, ready_seconds))
             if not self._pipe.poll(_EXAM_SECONDS):
                 raise ExaminerLostError(f"{exam_id} did not come to an end")
             verdict = self._pipe.recv()
@@ -71,28 +97,42 @@ def _context() -> ForkServerContext:
     return context
 
 
-def _examine(pipe: Connection) -> None:
-    """Be an examiner."""
+@contextlib.contextmanager
+def _safe_path() -> Iterator[None]:
+    """Let a process that is started meanwhile import nothing from the working folder."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
+
+
+def _examine(pipe: Connection, exams: str, folder: str) -> None:
+    """Be an examiner. The folder is the engine's working folder, from which nothing is imported here."""
+    sys.path[:] = [path for path in sys.path if path not in ("", folder)]
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, _MEMORY_BYTES))
     while True:
         try:
-            exam_id, seed, address = pipe.recv()
+            exam_id, seed, address, ready_seconds = pipe.recv()
         except (EOFError, OSError):
             return
         answer: Any
         try:
-            answer = _judge(exam_id, seed, address)
+            answer = _judge(find(exam_id, exams), seed, address, ready_seconds)
         except Exception as error:
             answer = f"{type(error).__name__}: {error}"
         pipe.send(answer)
 
 
-def _judge(exam_id: str, seed: int, address: str) -> Verdict:
-    exam = find(exam_id)
+def _judge(exam: Exam, seed: int, address: str, ready_seconds: float) -> Verdict:
     try:
-        connection, student = connect(address, _ANSWER_SECONDS)
+        connection, student = connect(address, _ANSWER_SECONDS, _ALL_ANSWERS_SECONDS, ready_seconds=ready_seconds)
     except SessionLost as error:
-        reason = Reason("the whole test", exam.points, False, "a kernel that answers", str(error), kind="error")
-        return Verdict(exam_id, exam.points, 0.0, (reason,), seed, 0.0)
+        reason = Reason(WHOLE, exam.points, False, NOBODY, str(error), kind="error")
+        return Verdict(exam.id, exam.points, 0.0, (reason,), seed, 0.0)
     with connection:
         return run(exam, student, seed)

@@ -1,6 +1,7 @@
 """The examiner's side of an exam from outside: a transport over a socket that expects nothing good of the other end."""
 
 import hashlib
+import math
 import socket
 import time
 
@@ -8,7 +9,8 @@ from grading.handle import Session, SessionLost, Student
 from grading.serve import LENGTH, READY
 from grading.wire import HEADER, Unreadable, frame_sizes
 
-_READY_SECONDS = 20
+READY_SECONDS = 20.0
+UNASKED = "it answered what nobody had asked"
 
 
 class OverSocket:
@@ -21,10 +23,14 @@ class OverSocket:
     ----------
     answer_seconds
         Wall time for one answer, from the request to its last byte; a wide net, as CPU time is limited over there.
+    all_seconds
+        Wall time for all answers together: many slow ones must not outlast the examiner, or a submission could order
+        that there is no verdict.
     """
 
-    def __init__(self, connection: socket.socket, answer_seconds: float) -> None:
-        self._connection, self._seconds = connection, answer_seconds
+    def __init__(self, connection: socket.socket, answer_seconds: float, all_seconds: float = math.inf) -> None:
+        self._connection, self._seconds, self._all_seconds = connection, answer_seconds, all_seconds
+        self._waited = 0.0
         self._lost = ""
 
     def __call__(self, request: bytes) -> bytes:
@@ -37,27 +43,45 @@ class OverSocket:
         """
         if self._lost:
             raise SessionLost(self._lost)
-        deadline = time.monotonic() + self._seconds
+        started = time.monotonic()
+        deadline = started + min(self._seconds, self._all_seconds - self._waited)
         try:
-            self._connection.settimeout(self._seconds)
-            self._connection.sendall(LENGTH.pack(len(request)) + request)
-            header = self._exactly(HEADER.size, deadline)
-            return header + self._exactly(sum(frame_sizes(header)), deadline)
+            if self._has_spoken():
+                raise Unreadable(UNASKED)
+            self._send(LENGTH.pack(len(request)) + request, deadline)
+            header = self._receive(HEADER.size, deadline)
+            return header + self._receive(sum(frame_sizes(header)), deadline)
         except TimeoutError:
-            self._lost = f"none came within {self._seconds:g} seconds"
+            self._lost = f"it took more than {self._seconds:g} seconds, or {self._all_seconds:g} in all"
         except Unreadable as error:
             self._lost = str(error)
         except OSError:
             self._lost = "its process ended"
+        finally:
+            self._waited += time.monotonic() - started
         raise SessionLost(self._lost)
 
-    def _exactly(self, length: int, deadline: float) -> bytes:
+    def _has_spoken(self) -> bool:
+        """Say whether something came that nobody had asked for, which the agent never does."""
+        self._connection.setblocking(False)
+        try:
+            return bool(self._connection.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return False
+
+    def _send(self, data: bytes, deadline: float) -> None:
+        self._until(deadline)
+        self._connection.sendall(data)
+
+    def _until(self, deadline: float) -> None:
+        if (left := deadline - time.monotonic()) <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+
+    def _receive(self, length: int, deadline: float) -> bytes:
         received = bytearray()
         while len(received) < length:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            self._connection.settimeout(left)
+            self._until(deadline)
             part = self._connection.recv(min(length - len(received), 1 << 20))
             if not part:
                 raise ConnectionError
@@ -65,8 +89,15 @@ class OverSocket:
         return bytes(received)
 
 
-def connect(address: str, answer_seconds: float) -> tuple[socket.socket, Student]:
+def connect(
+    address: str, answer_seconds: float, all_seconds: float = math.inf, *, ready_seconds: float = READY_SECONDS
+) -> tuple[socket.socket, Student]:
     """Return a connection to a kernel that serves an exam, and the handle of its names.
+
+    Parameters
+    ----------
+    ready_seconds
+        For the kernel to say that it is there. The others are as for `OverSocket`.
 
     Raises
     ------
@@ -74,7 +105,7 @@ def connect(address: str, answer_seconds: float) -> tuple[socket.socket, Student
         If nobody answers there.
     """
     connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(_READY_SECONDS)
+    connection.settimeout(ready_seconds)
     try:
         connection.connect(address)
         there = connection.recv(len(READY)) == READY
@@ -85,7 +116,7 @@ def connect(address: str, answer_seconds: float) -> tuple[socket.socket, Student
         raise SessionLost(
             "the notebook's kernel is not there for exams; it may have ended or replaced parts of Jupyter"
         )
-    return connection, Student(Session(OverSocket(connection, answer_seconds)))
+    return connection, Student(Session(OverSocket(connection, answer_seconds, all_seconds)))
 
 
 def seed_over_there(exam_id: str, seed: int) -> int:

@@ -39,18 +39,23 @@ class Assignment:
         """A hash of everything."""
         digest = hashlib.sha256(f"{self.part} {self.name} {self.source} {self.release}".encode())
         for name, content in sorted(self.files.items()):
-            digest.update(name.encode() + b"\0" + content)
+            digest.update(f"{name} {len(content)} ".encode() + content)
         return digest.hexdigest()
+
+    @cached_property
+    def given(self) -> list[NotebookNode]:
+        """All cells as students got them, in order."""
+        return list(nbformat.reads(self.release, as_version=4).cells)
 
     @cached_property
     def source_cells(self) -> dict[str, NotebookNode]:
         """The instructor's cells by id, hidden tests included, in order. Cells without a `grade_id` are left out."""
-        return _marked(self.source)
+        return _marked(nbformat.reads(self.source, as_version=4).cells)
 
     @cached_property
     def release_cells(self) -> dict[str, NotebookNode]:
         """The same cells as students got them."""
-        return _marked(self.release)
+        return _marked(self.given)
 
     @cached_property
     def points(self) -> dict[str, float]:
@@ -62,8 +67,7 @@ class Assignment:
         }
 
 
-def _marked(notebook: str) -> dict[str, NotebookNode]:
-    cells = nbformat.reads(notebook, as_version=4).cells
+def _marked(cells: list[NotebookNode]) -> dict[str, NotebookNode]:
     return {cell.metadata.nbgrader.grade_id: cell for cell in cells if "nbgrader" in cell.metadata}
 
 
@@ -73,18 +77,35 @@ def load(part: str, root: Path) -> Assignment:
     Raises
     ------
     LookupError
-        Where one of them is missing, naming it and the command that makes it.
+        Where one of them is missing, can't be read or is older than the other, naming it and what to do.
     """
     sources, releases = (sorted((root / kind / part).glob("*.ipynb")) for kind in ("source", "release"))
     if len(sources) != 1:
         raise LookupError(f"source/{part} in {root} holds {len(sources)} notebooks; one is needed")
+    make = f"run: make release PART={part}"
     if [path.name for path in releases] != [path.name for path in sources]:
-        raise LookupError(f"release/{part} in {root} does not hold {sources[0].name}; run: make release PART={part}")
-    source, _ = FillInAddress().preprocess(nbformat.read(sources[0], as_version=4), {})
-    folder = sources[0].parent
-    files = {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix != ".ipynb" and not any(part.startswith(".") for part in path.parts)
+        raise LookupError(f"release/{part} in {root} does not hold {sources[0].name}; {make}")
+    source, _ = FillInAddress().preprocess(_notebook(sources[0]), {})
+    release = _notebook(releases[0])
+    files = further_files(sources[0].parent)
+    assignment = Assignment(part, sources[0].stem, nbformat.writes(source), nbformat.writes(release), files)
+    if list(assignment.source_cells) != list(assignment.release_cells):
+        raise LookupError(f"release/{part} in {root} has not the tasks of source/{part}; {make}")
+    return assignment
+
+
+def further_files(folder: Path) -> dict[str, bytes]:
+    """Return the files of an assignment that are no notebooks, by relative path."""
+    paths = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        name.as_posix(): path.read_bytes()
+        for name, path in paths.items()
+        if name.suffix != ".ipynb" and not any(part.startswith((".", "__pycache__")) for part in name.parts)
     }
-    return Assignment(part, sources[0].stem, nbformat.writes(source), releases[0].read_text(encoding="utf-8"), files)
+
+
+def _notebook(path: Path) -> NotebookNode:
+    try:
+        return nbformat.read(path, as_version=4)
+    except Exception as error:  # nbformat raises whatever there is
+        raise LookupError(f"{path} can't be read as a notebook ({type(error).__name__}: {error})") from None

@@ -5,6 +5,7 @@ process of its own. So a cell sees the notebook as it is up to there, and nothin
 """
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import Callable
@@ -19,11 +20,13 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from grading.exam import Reason, Verdict
-from grading.examiner import Examiner, ExaminerLostError, seed_for
+from grading.examiner import NOBODY, Examiner, ExaminerLostError, seed_for
+from grading.remote import READY_SECONDS, UNASKED
 from grading.sandbox.manager import SandboxKernelManager
+from grading.sandbox.policy import Limits
 
 _REPLY_SECONDS = 15.0
-_CELL_SECONDS = 600
+_LEAST_PATIENCE_SECONDS = 2.0
 
 
 class KernelLostError(RuntimeError):
@@ -43,6 +46,8 @@ class Execution:
     failures: dict[str, str] = field(default_factory=dict)
     ended: str = ""
     notices: list[str] = field(default_factory=list)
+    suspicions: list[str] = field(default_factory=list)
+    """What an honest submission does not do. Nobody loses points by it."""
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
 
@@ -60,6 +65,7 @@ def execute(
     seed: int,
     folder: str | None = None,
     settings: dict[str, Any] | None = None,
+    exams: str = "grading.exams",
     told: Callable[[str], None] = lambda what: None,
 ) -> Execution:
     """Run all cells of a notebook in order, its outputs replaced by new ones, and examine it.
@@ -74,6 +80,8 @@ def execute(
         Whose data files the notebook gets.
     settings
         Traits of `SandboxProvisioner`.
+    exams
+        The package that holds the exams.
     told
         Called with the id of each cell before it is run.
 
@@ -88,21 +96,21 @@ def execute(
         config=Config({"SandboxProvisioner": settings or {}}),
         resources={"metadata": {"path": folder}} if folder else {},
         allow_errors=True,
-        timeout=_CELL_SECONDS,
-        interrupt_on_timeout=True,
+        timeout=_cell_seconds(Limits.of((settings or {}).get("limits", {}))),
         shutdown_kernel="immediate",
         extra_arguments=["--HistoryManager.hist_file=:memory:"],
     )
-    return asyncio.run(_Run(client, points, seed, told).all_cells())
+    return asyncio.run(_Run(client, points, seed, exams, told).all_cells())
 
 
 class _Run:
     def __init__(
-        self, client: NotebookClient, points: dict[str, float], seed: int, told: Callable[[str], None]
+        self, client: NotebookClient, points: dict[str, float], seed: int, exams: str, told: Callable[[str], None]
     ) -> None:
-        self._client, self._points, self._seed, self._told = client, points, seed, told
+        self._client, self._points, self._seed, self._exams, self._told = client, points, seed, exams, told
         self._result = Execution(client.nb)
         self._examiner: Examiner | None = None
+        self._patience = READY_SECONDS
 
     async def all_cells(self) -> Execution:
         started = time.monotonic()
@@ -118,8 +126,7 @@ class _Run:
                         self._told(cell.get("id", ""))
                         await self._cell(cell, place)
         finally:
-            if self._examiner is not None:
-                self._examiner.close()
+            self._dismiss()
         ended = provisioner.ended
         if provisioner.lost:
             raise KernelLostError("the warm process died")
@@ -139,7 +146,10 @@ class _Run:
         except DeadKernelError:
             self._result.ended = "the notebook ended its own kernel"
         except CellTimeoutError:
-            cell.outputs.append(_error("CellTimeoutError", f"the cell went on after {_CELL_SECONDS} seconds"))
+            # The supervisor has interrupted the cell long ago, and it would have ended a kernel that went on.
+            self._result.ended = "the notebook's kernel did not answer any more"
+            cell.outputs.append(_error("CellTimeoutError", self._result.ended))
+            await _manager(self._client).provisioner.kill()
 
     async def _examine(self, cell: NotebookNode) -> None:
         """Let the kernel serve an exam, let the examiner judge, and write the verdict below the cell."""
@@ -155,7 +165,7 @@ class _Run:
             try:
                 verdict = await asyncio.to_thread(self._judge, exam_id, provisioner.exam_address)
             except ExaminerLostError as error:
-                self._examiner = None
+                self._dismiss()
                 if attempt == "second":
                     self._result.failures[exam_id] = str(error)
                 continue
@@ -163,13 +173,23 @@ class _Run:
                 await self._over(request["header"]["msg_id"])
                 provisioner.exam(begins=False)
             self._result.verdicts[exam_id] = verdict
+            self._result.suspicions += suspicions(verdict)
             cell.outputs = outputs(verdict)
             return
 
     def _judge(self, exam_id: str, address: str) -> Verdict:
         if self._examiner is None:
-            self._examiner = Examiner()
-        return self._examiner.judge(exam_id, self._seed, address)
+            self._examiner = Examiner(self._exams)
+        verdict = self._examiner.judge(exam_id, self._seed, address, ready_seconds=self._patience)
+        # A kernel that has not been there for one exam is hardly there for the next: no 20 seconds for each of many.
+        absent = any(reason.expected == NOBODY for reason in verdict.reasons)
+        self._patience = max(self._patience / 4, _LEAST_PATIENCE_SECONDS) if absent else READY_SECONDS
+        return verdict
+
+    def _dismiss(self) -> None:
+        if self._examiner is not None:
+            self._examiner.close()
+            self._examiner = None
 
     async def _over(self, request: str) -> None:
         """Wait until the kernel is done with an exam; interrupt it where it isn't, then end it."""
@@ -182,9 +202,10 @@ class _Run:
                     return
                 try:
                     reply = await kernel.shell_channel.get_msg(timeout=min(left, 1.0))
+                    answered = reply["parent_header"]["msg_id"]
                 except Exception:  # none yet, or one that can't be read
                     continue
-                if reply["parent_header"].get("msg_id") == request:
+                if answered == request:
                     return
             await manager.interrupt_kernel()
         await manager.provisioner.kill()
@@ -211,6 +232,25 @@ def outputs(verdict: Verdict) -> list[NotebookNode]:
         nbformat.v4.new_output("stream", name="stdout", text="\n".join(verdict.lines()) + "\n"),
         nbformat.v4.new_output("execute_result", data={"text/plain": repr(float(verdict.score))}, execution_count=None),
     ]
+
+
+def suspicions(verdict: Verdict) -> list[str]:
+    """Return what in a verdict says that the agent of `grading.serve` was not alone in answering.
+
+    It never speaks unasked, and never writes what can't be read. Whoever takes its place with care is not found out.
+    """
+    found = []
+    for reason in verdict.reasons:
+        if UNASKED in reason.came:
+            found.append(f"{verdict.exam_id}: {UNASKED}")
+        if reason.detail.startswith("Unreadable"):
+            found.append(f"{verdict.exam_id}: an answer was forged, as no value is written like that ({reason.detail})")
+    return list(dict.fromkeys(found))
+
+
+def _cell_seconds(limits: Limits) -> int:
+    """Return how long to wait for a cell: until a kernel that still works would have been ended."""
+    return math.ceil(limits.cell_wall_seconds + limits.grace_seconds + _REPLY_SECONDS)
 
 
 def _error(name: str, text: str) -> NotebookNode:

@@ -1,6 +1,8 @@
 """The journal: every outcome in a file of its own, written as it comes, so that no work is lost or done twice."""
 
+import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -10,6 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from grading.engine.job import Outcome
+
+_UNFINISHED = ".unfinished"
+_LONGEST_NAME = 200  # of a student in a file's name; a folder's may have 255 bytes, and here comes an ending
 
 
 class BusyError(RuntimeError):
@@ -35,20 +40,25 @@ class Journal:
         with (self.folder / "lock").open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 file.seek(0)
                 raise BusyError(f"process {file.read() or '?'} is grading {self.folder.name} already") from None
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
+            for left in self.folder.rglob(f"*{_UNFINISHED}"):  # of runs that were killed
+                left.unlink()
             yield
 
     def seed(self) -> int:
         """Return the part's seed; drawn once, so that all students get the same numbers, latecomers too."""
         path = self.folder / "seed"
-        if not path.exists():
-            self._write(path, str(secrets.randbelow(1 << 32)))
-        return int(path.read_text())
+        try:
+            return int(path.read_text(encoding="ascii"))
+        except (FileNotFoundError, ValueError):
+            seed = secrets.randbelow(1 << 32)
+            self._write(path, str(seed))
+            return seed
 
     def find(self, student: str, key: str) -> tuple[Outcome | None, bool]:
         """Return a student's outcome for a key, and whether it is in the gradebook; None where there is none."""
@@ -58,8 +68,7 @@ class Journal:
     def last(self, student: str) -> tuple[Outcome | None, bool]:
         """Return a student's outcome, whatever it was for, and whether it is in the gradebook."""
         try:
-            data = json.loads(self._path(student).read_text(encoding="utf-8"))
-            return Outcome.of(data["outcome"]), data["recorded"]
+            return _read(self._path(student))
         except (OSError, ValueError, KeyError, TypeError):  # none, or one of another version
             return None, False
 
@@ -69,8 +78,12 @@ class Journal:
 
     def outcomes(self) -> dict[str, Outcome]:
         """Return the last outcome of every student."""
-        students = (path.stem for path in sorted(self.folder.glob("students/*.json")))
-        return {student: found for student in students if (found := self.last(student)[0])}
+        found = {}
+        for path in self.folder.glob("students/*.json"):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                outcome, _ = _read(path)
+                found[outcome.student] = outcome
+        return dict(sorted(found.items()))
 
     def write_result(self, result: dict) -> Path:
         """Write what a run came to, as JSON, and return the file."""
@@ -79,16 +92,25 @@ class Journal:
         return path
 
     def _path(self, student: str) -> Path:
-        return self.folder / "students" / f"{student}.json"
+        long = len(os.fsencode(student)) > _LONGEST_NAME
+        name = hashlib.sha256(os.fsencode(student)).hexdigest() if long else student
+        return self.folder / "students" / f"{name}.json"
 
     def _write(self, path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, suffix=_UNFINISHED, delete=False, encoding="utf-8"
+        ) as file:
             try:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
                 Path(file.name).replace(path)
             except BaseException:
-                Path(file.name).unlink()
+                Path(file.name).unlink(missing_ok=True)
                 raise
+
+
+def _read(path: Path) -> tuple[Outcome, bool]:
+    data = json.loads(path.read_text(encoding="utf-8"))
+    return Outcome.of(data["outcome"]), bool(data["recorded"])

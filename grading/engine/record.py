@@ -1,27 +1,36 @@
 """From outcomes to nbgrader's gradebook and `autograded/`, as nbgrader itself would have left them.
 
-There is one writer. Each submission is one transaction, and is tried again where the database is locked.
+There is one writer. Each submission is one transaction, and is tried again where the database is locked or away.
 """
 
-import os
-import tempfile
+import errno
+import shutil
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from nbgrader.api import Gradebook
 from nbgrader.plugins import LateSubmissionPlugin
 from nbgrader.preprocessors import AssignLatePenalties
-from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution, parse_utc
-from sqlalchemy.exc import OperationalError
+from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution, is_task, parse_utc
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SAWarning
 from traitlets.config import Config
 
+from grading.engine.assignment import further_files
+from grading.engine.intake import files_of
 from grading.engine.job import Outcome
 
+__all__ = ["GradebookError", "Recorder", "files_of"]
+
 _PATIENCE_SECONDS = 120.0
+_LOCKED = (5, 6)  # SQLite's codes for a database or table that another one is writing
+_UNUSABLE = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.ENOTEMPTY}
 
 
 class GradebookError(RuntimeError):
@@ -36,14 +45,16 @@ class Recorder:
     database
         The gradebook's URL.
     config
-        nbgrader's configuration, which names the plugin for late penalties.
+        nbgrader's configuration, which names the course and the plugin for late penalties.
     """
 
     def __init__(self, root: Path, part: str, notebook: str, database: str, config: Config) -> None:
         self._root, self._part, self._notebook, self._database = root, part, notebook, database
+        self._course = str(config.CourseDirectory.get("course_id") or "default_course")
         penalties = AssignLatePenalties(config=config)
         penalties.init_plugin()
         self._late: LateSubmissionPlugin = penalties.plugin_inst
+        self._patience = _PATIENCE_SECONDS
 
     def check(self) -> None:
         """Make sure that the gradebook can be reached and knows the part.
@@ -55,16 +66,23 @@ class Recorder:
         """
 
         def look() -> None:
-            with Gradebook(self._database) as gradebook:
+            url = make_url(self._database)
+            if url.drivername.startswith("sqlite") and not Path(url.database or "").is_file():
+                raise FileNotFoundError("there is no such file")  # opening it would make it
+            with self._gradebook() as gradebook:
                 gradebook.find_notebook(self._notebook, self._part)
 
+        place = f"the gradebook {_without_password(self._database)}"
         try:
-            _patiently(look)
-        except Exception as error:
+            _patiently(look, _is_locked, self._patience)
+        except ImportError as error:
             raise GradebookError(
-                f"the gradebook {_without_password(self._database)} does not know {self._part} ({error}); "
-                f"run: make release PART={self._part}"
+                f"{place} needs a driver ({error}); with `pip install psycopg2-binary`, its address begins with "
+                "postgresql+psycopg2://"
             ) from None
+        except Exception as error:
+            make = f"run: make release PART={self._part}"
+            raise GradebookError(f"{place} does not know {self._part} ({_brief(error)}); {make}") from None
 
     def record(self, outcome: Outcome, folder: Path) -> None:
         """Write one graded submission.
@@ -79,27 +97,66 @@ class Recorder:
         GradebookError
             Where that is not possible now.
         """
-        notebook = nbformat.reads(outcome.notebook, as_version=4)
+        target = self._root / "autograded" / outcome.student / self._part
         try:
-            _patiently(lambda: self._to_gradebook(outcome, notebook, _timestamp(folder)))
-            self._to_autograded(outcome, folder)
-        except (OSError, OperationalError) as error:
-            raise GradebookError(f"{outcome.student} could not be recorded: {error}") from error
+            notebook = nbformat.reads(outcome.notebook, as_version=4)
+            files = files_of(folder)
+            with _exchanged(target) as new:  # first what needs room on the disk
+                self._lay_out(new, outcome, files)
+                _patiently(
+                    lambda: self._to_gradebook(outcome, notebook, _timestamp(files)), _is_passing, self._patience
+                )
+        except Exception as error:  # a plugin's, too: it must not keep the others from being recorded
+            if _is_passing(error):
+                self._patience = 0.0  # the next ones are tried, but not waited for
+            raise GradebookError(f"{outcome.student} could not be recorded: {_brief(error)}") from error
+        self._patience = _PATIENCE_SECONDS
+
+    def withdraw(self, student: str) -> None:
+        """Take away the autograded notebook of a student whose submission can't be graded any more.
+
+        The gradebook keeps what it says, as it does where nbgrader fails to grade anew.
+
+        Raises
+        ------
+        GradebookError
+            Where that is not possible now.
+        """
+        target = self._root / "autograded" / student / self._part
+        try:
+            if target.exists():
+                with _exchanged(target) as new:
+                    new.rmdir()
+        except OSError as error:
+            raise GradebookError(f"{student}'s old grades could not be taken away: {_brief(error)}") from error
+
+    # --- the gradebook ------------------------------------------------------------------------------------------------
+    @contextmanager
+    def _gradebook(self) -> Iterator[Gradebook]:
+        with warnings.catch_warnings():
+            # nbgrader builds a submission's rows in an order that SQLAlchemy remarks on, each time
+            warnings.filterwarnings("ignore", r"Object of type <\w+> not in session", SAWarning)
+            with Gradebook(self._database, self._course) as gradebook:
+                yield gradebook
 
     def _to_gradebook(self, outcome: Outcome, notebook: nbformat.NotebookNode, submitted: datetime | None) -> None:
-        with Gradebook(self._database) as gradebook:
-            commit = gradebook.db.commit
-            gradebook.db.commit = gradebook.db.flush  # the calls below commit each step; this is one transaction
+        with self._gradebook() as gradebook:
+            database, commit = gradebook.db, gradebook.db.commit
+            database.commit = database.flush  # the calls below commit each step; this is one transaction
             try:
+                if database.get_bind().dialect.name == "sqlite":
+                    database.execute(text("BEGIN IMMEDIATE"))  # what is read stays true until it is written
                 gradebook.update_or_create_student(outcome.student)
                 options = {"timestamp": submitted} if submitted else {}
                 submission = gradebook.update_or_create_submission(self._part, outcome.student, **options)
                 for cell in notebook.cells:
                     self._cell(gradebook, outcome, cell)
+                database.flush()
+                database.expire_all()  # sums are the database's
                 self._penalty(gradebook, outcome.student, submission.total_seconds_late)
                 commit()
             except BaseException:
-                gradebook.db.rollback()
+                database.rollback()
                 raise
 
     def _cell(self, gradebook: Gradebook, outcome: Outcome, cell: nbformat.NotebookNode) -> None:
@@ -110,10 +167,10 @@ class Recorder:
             failed = name in outcome.failures  # no verdict is no score: a person has to look
             grade.auto_score = None if failed else determine_grade(cell)[0]
             grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
-        if is_solution(cell):
+        if is_solution(cell) or is_task(cell):
             name = cell.metadata.nbgrader.grade_id
             comment = gradebook.find_comment(name, self._notebook, self._part, outcome.student)
-            blank = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
+            blank = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell) and not is_task(cell)
             comment.auto_comment = "No response." if blank else None
 
     def _penalty(self, gradebook: Gradebook, student: str, seconds_late: float) -> None:
@@ -124,57 +181,99 @@ class Recorder:
             if penalty is not None:
                 found.late_submission_penalty = min(max(penalty, 0), found.score)
 
-    def _to_autograded(self, outcome: Outcome, folder: Path) -> None:
-        """Put the executed notebook, and the other files of the submission, where nbgrader looks for them."""
-        target = self._root / "autograded" / outcome.student / self._part
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
-            new = Path(temporary) / "new"
-            new.mkdir()
-            for name, content in files_of(folder).items():
-                if not name.endswith(".ipynb"):
-                    (new / name).parent.mkdir(parents=True, exist_ok=True)
-                    (new / name).write_bytes(content)
-            path = new / f"{self._notebook}.ipynb"
-            path.write_text(outcome.notebook, encoding="utf-8")
-            path.chmod(0o444)
-            if target.exists():
-                target.replace(Path(temporary) / "old")
+    # --- autograded/ --------------------------------------------------------------------------------------------------
+    def _lay_out(self, folder: Path, outcome: Outcome, files: Mapping[str, bytes]) -> None:
+        """Write the executed notebook, and the other files of the assignment and the submission."""
+        _write(folder / f"{self._notebook}.ipynb", outcome.notebook.encode("utf-8", "replace"))
+        ours = further_files(self._root / "source" / self._part)
+        for name, content in {**ours, **{name: files[name] for name in files if name not in ours}}.items():
+            if not name.lower().endswith(".ipynb"):
+                try:
+                    _write(folder / name, content)
+                except OSError as error:  # a file of the student's may be called as a folder of ours
+                    if error.errno not in _UNUSABLE:
+                        raise
+
+
+@contextmanager
+def _exchanged(target: Path) -> Iterator[Path]:
+    """Give an empty folder to fill, which then takes a folder's place; if the block raises, nothing has changed.
+
+    A process that is killed in between leaves hidden folders, which the next one takes away.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new, old = (target.with_name(f".{target.name}.{age}") for age in ("new", "old"))
+    for left in (new, old):
+        shutil.rmtree(left, ignore_errors=True)
+    new.mkdir()
+    try:
+        yield new
+        if target.exists():
+            target.replace(old)
+        if new.exists():
             new.replace(target)
+    finally:
+        if old.exists() and new.exists():
+            old.replace(target)
+        for left in (new, old):
+            shutil.rmtree(left, ignore_errors=True)
 
 
-def files_of(folder: Path) -> dict[str, bytes]:
-    """Return the regular files of a submission by relative path. Links are not followed."""
-    found = {}
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(parent, name)
-            if path.is_file() and not path.is_symlink():
-                found[path.relative_to(folder).as_posix()] = path.read_bytes()
-    return found
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    path.chmod(0o444)
 
 
-def _timestamp(folder: Path) -> datetime | None:
+def _timestamp(files: Mapping[str, bytes]) -> datetime | None:
     """Return when a submission was handed in, as nbgrader's `timestamp.txt` says it."""
     try:
-        text = (folder / "timestamp.txt").read_text(encoding="utf-8").strip()
-        return parse_utc(text) if text else None
-    except (OSError, ValueError, OverflowError):
+        told = files.get("timestamp.txt", b"")[:100].decode().strip()
+        return parse_utc(told) if told else None
+    except (ValueError, OverflowError, TypeError):
         return None
 
 
-def _patiently(action: Callable[[], Any]) -> Any:
-    """Do something, again and again while the database is locked."""
-    deadline, pause = time.monotonic() + _PATIENCE_SECONDS, 0.1
+# --- Errors that pass -------------------------------------------------------------------------------------------------
+def _patiently(action: Callable[[], None], passes: Callable[[BaseException], bool], seconds: float) -> None:
+    """Do something, again and again for some time while it fails for a reason that passes."""
+    deadline, pause = time.monotonic() + seconds, 0.1
     while True:
         try:
             return action()
-        except OperationalError:
-            if time.monotonic() > deadline:
+        except Exception as error:
+            if not passes(error) or time.monotonic() > deadline:
                 raise
             time.sleep(pause)
             pause = min(2 * pause, 2.0)
+
+
+def _is_locked(error: BaseException) -> bool:
+    """Say whether an SQLite database is being written by another process."""
+    found = _of_database(error)
+    return found is not None and (getattr(found.orig, "sqlite_errorcode", 0) & 0xFF) in _LOCKED
+
+
+def _is_passing(error: BaseException) -> bool:
+    """Say whether a database is locked, or its server is away for the moment."""
+    found = _of_database(error)
+    if found is None or hasattr(found.orig, "sqlite_errorcode"):
+        return _is_locked(error)
+    return found.connection_invalidated or isinstance(found, OperationalError | InterfaceError)
+
+
+def _of_database(error: BaseException | None) -> DBAPIError | None:
+    """Return the database's own error; nbgrader wraps some."""
+    while error is not None and not isinstance(error, DBAPIError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _brief(error: BaseException) -> str:
+    """Return an error in one line, without the statement that met it."""
+    found = _of_database(error)
+    told = str(found.orig if found is not None else error).strip()
+    return " ".join(told.split()) or type(error).__name__
 
 
 def _without_password(url: str) -> str:

@@ -1,1 +1,1 @@
-"""What a hostile notebook may try, one file a threat: each says what success would look like, and looks from outside."""
+"""What a hostile notebook may try, one file a threat, which says what success would be and looks from outside."""

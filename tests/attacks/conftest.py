@@ -1,6 +1,5 @@
 """A grader as root and as an ordinary user, and a place on the machine that is worth attacking."""
 
-import os
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from tests.sandboxes import USERS, Grader
 def grader(request: pytest.FixtureRequest) -> Iterator[Grader]:
     """A grader that runs every attack, and must be as good as new after each."""
     running = Grader(request.param)
+    running.run("1")  # starts the warm process, so that it is there to be compared with
     yield running
     running.close()
 
@@ -39,9 +39,9 @@ def submission(tmp_path: Path) -> Path:
     (folder / "data.csv").write_text("1,2,3\n")
     (folder / "part.ipynb").write_text("hidden tests")
     for path in (folder, *folder.parents):
-        if path == Path("/tmp") or not path.owner() == Path("/proc/self").owner():
+        if path == Path("/tmp") or path.owner() != Path("/proc/self").owner():
             break
-        os.chmod(path, path.stat().st_mode | 0o055)
+        path.chmod(path.stat().st_mode | 0o055)
     return folder
 
 

@@ -26,7 +26,7 @@ time.sleep(0.2)
 def test_no_daemon_outlives_its_notebook(grader: Grader) -> None:
     usual = len(family(grader))
     with waiting(grader, DAEMON) as (kernel, _):
-        during = [process for process in family(grader)]
+        during = family(grader)
         assert len(during) >= usual + 3 + 6
         theirs = [kernel, kernel.parent(), *kernel.parent().children(recursive=True)]
     assert survivors(theirs) == []

@@ -17,7 +17,7 @@ def test_a_loop_is_interrupted_and_the_next_cell_runs(grader: Grader) -> None:
 @pytest.mark.parametrize(
     "stubborn",
     [
-        "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+        "while True:\n    try:\n        while True: sum(range(10000))\n    except BaseException: pass",
         "import signal\nfor number in range(1, 65):\n    try: signal.signal(number, signal.SIG_IGN)\n"
         "    except (OSError, ValueError): pass\nwhile True: pass",
         "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nwhile True: pass",
@@ -27,8 +27,8 @@ def test_a_loop_is_interrupted_and_the_next_cell_runs(grader: Grader) -> None:
 )
 def test_a_loop_that_takes_no_interrupt_ends_its_notebook(grader: Grader, stubborn: str) -> None:
     result = grader.run(stubborn, "print('on')", limits=SHORT)
-    if stubborn.startswith("import re") and result.error(0) == "KeyboardInterrupt":
-        assert result.text(1) == "on\n"  # this one looks for signals now and then
+    if result.error(0) == "KeyboardInterrupt" and "sum" not in stubborn and "SIG_IGN" not in stubborn:
+        assert result.text(1) == "on\n"  # the interrupt found a way: another thread, or a look for signals in C
         return
     assert result.died and result.text(1) == ""
     assert "over its limit went on for 1 seconds" in " ".join(result.log)

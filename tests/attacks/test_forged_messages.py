@@ -1,5 +1,6 @@
-"""Messages made to break whoever reads them, rightly signed: success would be a grader that falls over, stops early, or
-writes a notebook that nobody can read.
+"""Messages made to break whoever reads them, rightly signed.
+
+Success would be a grader that falls over, stops early, or writes a notebook that nobody can read.
 """
 
 import nbformat
@@ -102,7 +103,7 @@ def test_messages_that_are_none_stop_nothing(grader: Grader) -> None:
         "socket.send_multipart([b'x', b'<IDS|MSG>'])",
         "socket.send_multipart([b'x'] * 1000)",
         "socket.send_multipart([b'<IDS|MSG>'] * 1000)",
-        "send(header('stream'), parent, b'{}', b'{\"name\": \"stdout\", \"text\": \"forged\"}', signed=False)",
+        'send(header(\'stream\'), parent, b\'{}\', b\'{"name": "stdout", "text": "forged"}\', signed=False)',
         "send(header('stream'), b'{\"msg_id\": [1]}', b'{}', b'{}')",
         "send(b'{\"msg_type\": 5, \"msg_id\": 1}', parent, b'{}', b'{}')",
         "send(b'{\"msg_type\": [1]}', parent, b'{}', b'{}')",

@@ -1,5 +1,6 @@
-"""Links and odd files in a submission's folder: success would be a secret that comes in, a write that goes out, or a
-grader that waits for ever.
+"""Links and odd files in a submission's folder.
+
+Success would be a secret that comes in, a write that goes out, or a grader that waits for ever.
 """
 
 import os

@@ -28,7 +28,8 @@ attempts = {
     "move_mount": lambda: call(429, -100, b"/usr", -100, b"here", 0),
     "mount_setattr": lambda: call(442, -100, b"/", 0, (ctypes.c_uint64 * 4)(0, 1, 0, 0), 32),
 }
-spaces = {"user": 0x10000000, "mount": 0x20000, "net": 0x40000000, "pid": 0x20000000, "ipc": 0x8000000, "uts": 0x4000000,
+spaces = {"user": 0x10000000, "mount": 0x20000, "net": 0x40000000, "pid": 0x20000000, "ipc": 0x8000000,
+          "uts": 0x4000000,
           "cgroup": 0x2000000, "time": 0x80}
 
 def cloned(number, *arguments):
@@ -70,7 +71,7 @@ def test_nothing_is_mounted_and_no_namespace_is_made(grader: Grader) -> None:
 
 
 def test_without_a_sandbox_some_of_it_works(grader: Grader) -> None:
-    """In the children of an ordinary process a user namespace can be had: that it can not in the sandbox says something."""
+    """The children of an ordinary process can have a user namespace."""
     user_namespaces = "attempts = {name: attempts[name] for name in ('unshare user', 'clone user', 'clone3 user')}"
     cell = MOUNT.replace("\nprint(", f"\n{user_namespaces}\nprint(")
     cell = cell.replace('os.makedirs("here", exist_ok=True)', "")
@@ -82,11 +83,13 @@ IDENTITY = (
     + """
 import shutil, stat, subprocess
 said = []
-for number, change in enumerate((lambda: os.setuid(0), lambda: os.setgid(0), lambda: os.setresuid(0, 0, 0), lambda: os.setgroups([0]),
+for number, change in enumerate((lambda: os.setuid(0), lambda: os.setgid(0), lambda: os.setresuid(0, 0, 0),
+               lambda: os.setgroups([0]),
                lambda: os.setuid(65533), lambda: os.seteuid(0), lambda: os.chown("/student", 0, 0),
                lambda: os.write(os.open("/proc/self/uid_map", os.O_WRONLY), b"0 0 4294967295"),
                lambda: os.write(os.open("/proc/self/setgroups", os.O_WRONLY), b"allow"),
-               lambda: libc.capset((ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)(*[0xFFFFFFFF] * 6)) and 1 / 0,
+               lambda: libc.capset(
+                   (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)(*[0xFFFFFFFF] * 6)) and 1 / 0,
                lambda: libc.prctl(38, 0, 0, 0, 0) and 1 / 0, lambda: libc.prctl(47, 2, 21, 0, 0) and 1 / 0)):
     try:
         change()

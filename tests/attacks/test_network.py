@@ -1,4 +1,4 @@
-"""Reaching others over a network: success would be a connection or a packet that arrives at a server of this machine."""
+"""Reaching others over a network: success would be what arrives at a server of this machine."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""What a submission leaves for the next one: success would be a change in memory, files or limits that the next sees."""
+"""What a submission leaves for the next one: success would be a change that the next sees."""
 
 import pytest
 
@@ -83,7 +83,9 @@ def test_nothing_of_one_submission_is_in_the_next(grader: Grader, start: str) ->
 
 def test_random_numbers_are_new_in_each(grader: Grader) -> None:
     cell = "import random, numpy, torch; print(random.random(), numpy.random.rand(), float(torch.rand(1)))"
-    first, second = (grader.run("import torch; torch.manual_seed(0)" if n < 0 else cell).text(0).split() for n in (0, 1))
+    first, second = (
+        grader.run("import torch; torch.manual_seed(0)" if n < 0 else cell).text(0).split() for n in (0, 1)
+    )
     assert len(first) == 3 and not set(first) & set(second)
 
 

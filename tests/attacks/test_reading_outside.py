@@ -1,6 +1,5 @@
 """Reading what is not the submission's: success would be any of the instructor's words in the notebook's outputs."""
 
-import os
 import secrets
 import sys
 from pathlib import Path
@@ -52,7 +51,11 @@ def test_files_of_the_course_and_the_machine_are_not_there(
     assert "data.csv" in text  # it did look
     assert str(course["marker"]) not in text
     assert "root:" not in text.replace("root:x:0:0:root:/root:/bin/sh", "")
-    assert not [name for name in os.listdir(ROOT / "source") if f"/source/{name}" in text or f"\n{name}\n" in text]
+    assert not [
+        name
+        for name in (path.name for path in (ROOT / "source").iterdir())
+        if f"/source/{name}" in text or f"\n{name}\n" in text
+    ]
     assert "sandboxes.py" not in text
     assert str(submission.parent) not in text
 
@@ -139,6 +142,6 @@ print(call(304, folder, root, os.O_RDONLY))
 def test_files_are_not_opened_past_their_path(grader: Grader) -> None:
     """With a handle, the root of the disk can be opened from any folder of it that is mounted."""
     with waiting(grader, HANDLES) as (kernel, results):
-        open_files = [os.readlink(f"/proc/{kernel.pid}/fd/{name}") for name in os.listdir(f"/proc/{kernel.pid}/fd")]
+        open_files = [str(path.readlink()) for path in Path(f"/proc/{kernel.pid}/fd").iterdir()]
         assert "/" not in open_files
     assert results[0].text(0) in ("EPERM\nEPERM\n", "ENOSYS\nENOSYS\n")

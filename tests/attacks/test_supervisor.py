@@ -1,4 +1,4 @@
-"""The supervisor, who holds a notebook to its limits: success would be one that no longer looks, or no longer answers."""
+"""The supervisor, who holds a notebook to its limits: success would be one that no longer looks."""
 
 import os
 from pathlib import Path
@@ -32,6 +32,14 @@ for child in children:
 while True:
     pass
 """
+MARK = """
+import os
+while True:
+    try:
+        os.write(get_ipython().kernel.parent.supervisor, {mark})
+    except OSError:
+        pass
+"""
 LIMITS = {"cell_cpu_seconds": 2, "grace_seconds": 1, "notebook_cpu_seconds": 3, "notebook_wall_seconds": 8}
 
 
@@ -59,10 +67,10 @@ def test_marks_that_are_closed_lift_no_limit(grader: Grader) -> None:
 
 
 def test_marks_that_lie_lift_no_limit_of_the_notebook(grader: Grader) -> None:
-    cell = "import os\nfd = get_ipython().kernel.parent.supervisor\nwhile True: os.write(fd, b')')"
+    cell = MARK.format(mark=b")")
     log = _held_to_its_limits(grader, cell)
     assert "3 CPU seconds" in log
-    flood = "import os\nfd = get_ipython().kernel.parent.supervisor\nwhile True: os.write(fd, b'(' * 60000)"
+    flood = MARK.format(mark=b"(" * 5000)
     assert "3 CPU seconds" in _held_to_its_limits(grader, flood)
 
 
@@ -85,7 +93,9 @@ for number in set(signal.Signals) - {signal.SIGINT, signal.SIGTERM, signal.SIGXC
 
 def test_the_first_process_is_not_stopped_or_ended(grader: Grader) -> None:
     """It buries the others and passes signals on."""
-    with waiting(grader, FIRST, "import subprocess; print(subprocess.run(['echo', 'on'], capture_output=True).stdout)") as (
+    with waiting(
+        grader, FIRST, "import subprocess; print(subprocess.run(['echo', 'on'], capture_output=True).stdout)"
+    ) as (
         kernel,
         results,
     ):

@@ -1,6 +1,7 @@
 """Calls into the system beyond what a notebook needs: success would be one that the system so much as considers."""
 
 import platform
+from pathlib import Path
 
 import pytest
 
@@ -74,7 +75,7 @@ def answers(text: str) -> dict[str, str]:
 
 def test_refused_calls_are_refused_before_the_system_looks_at_them(grader: Grader) -> None:
     with waiting(grader, attempts(set(CALLS))) as (kernel, results):
-        own_keys = [line for line in open("/proc/keys").read().splitlines() if "from inside" in line]
+        own_keys = [line for line in Path("/proc/keys").read_text().splitlines() if "from inside" in line]
         assert not own_keys
         assert kernel.is_running()
     said = answers(results[0].text(0))
@@ -89,7 +90,7 @@ def test_without_a_filter_some_of_these_work(grader: Grader) -> None:
 
 OTHER_DOORS = """
 import mmap, platform
-page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+page = mmap.mmap(-1, 4096, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=7)
 place = ctypes.addressof(ctypes.c_char.from_buffer(page))
 
 def machine(code):

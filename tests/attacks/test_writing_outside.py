@@ -19,7 +19,8 @@ for folder in {folders!r}:
         except OSError:
             pass
 for path in {files!r}:
-    for change in (lambda: open(path, "a").write("owned"), lambda: os.chmod(path, 0o777), lambda: os.utime(path, (0, 0)),
+    for change in (lambda: open(path, "a").write("owned"), lambda: os.chmod(path, 0o777),
+                   lambda: os.utime(path, (0, 0)),
                    lambda: os.rename(path, path + ".old"), lambda: os.unlink(path), lambda: os.truncate(path, 0)):
         try:
             change()
@@ -33,7 +34,8 @@ def test_nothing_outside_is_written_or_changed(grader: Grader, submission: Path)
     open_folder.mkdir()
     open_folder.chmod(0o777)
     packages = Path(sys.prefix) / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-    folders = [open_folder, packages, ROOT, ROOT / "grading", ROOT / "helpers", Path("/usr/lib"), Path("/usr/local/bin"),
+    folders = [open_folder, packages, ROOT, ROOT / "grading", ROOT / "helpers", Path("/usr/lib"),
+               Path("/usr/local/bin"),
                Path("/etc"), Path("/var/tmp"), Path("/run"), Path(sys.base_prefix), Path("/tmp")]  # fmt: skip
     files = [open_folder / "file", ROOT / "grading" / "__init__.py", packages / "numpy" / "__init__.py",
              Path(sys.executable), Path("/etc/passwd"), Path("/etc/ld.so.cache"), Path("/usr/bin/env")]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Submissions that try to get points for nothing."""

@@ -1,0 +1,1 @@
+"""Tests of `grading.sandbox`, a module a file."""
