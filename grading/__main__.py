@@ -80,7 +80,7 @@ def run(
     jobs: Annotated[int, typer.Option(min=0, help="How many at once; by default one a core.")] = 0,
     cluster: Annotated[str, typer.Option(help="A Dask scheduler, such as tcp://host:8786, in place of cores.")] = "",
     sandbox: Annotated[str, typer.Option(help="`none` runs submissions with your rights, and marks it.")] = "full",
-    db: Annotated[str, typer.Option(help="The gradebook's URL, such as postgresql://…")] = "",
+    db: Annotated[str, typer.Option(help="The gradebook's URL, such as postgresql+psycopg2://…")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who would be graded, and grade nobody.")] = False,
 ) -> None:
     """Grade the submissions of a part, in the sandbox, by exams outside of their reach.

@@ -115,6 +115,7 @@ def standing(part: str, root: Path) -> list[tuple[str, str, str]]:
     journal = Journal(root, part)
     rows: list[tuple[str, str, str]] = []
     for student in submitted(root, part):
+        student = student if student.isprintable() else ascii(student)
         outcome, recorded = journal.last(student)
         if outcome is None:
             rows.append((student, "waiting", ""))

@@ -1,5 +1,6 @@
 """One submission, from its files to its outcome: a pure function, to be run by whatever runs functions."""
 
+import contextlib
 import hashlib
 import tempfile
 import traceback
@@ -130,9 +131,12 @@ def _twice(job: Job, notebook: nbformat.NotebookNode) -> Execution:
 
 
 def _lay_out(job: Job, folder: Path) -> None:
-    """Put down the files that the notebook may read: the student's, and over them the assignment's."""
-    for name, content in {**job.files, **job.assignment.files}.items():
+    """Put down the files that the notebook may read: the assignment's, and the student's where they can be."""
+    ours = job.assignment.files
+    for name, content in {**ours, **{name: job.files[name] for name in job.files if name not in ours}}.items():
         path = folder / name
-        if path.suffix != ".ipynb" and path.resolve().is_relative_to(folder.resolve()):
+        if path.suffix == ".ipynb" or not path.resolve().is_relative_to(folder.resolve()):
+            continue
+        with contextlib.suppress(OSError if name not in ours else ()):  # it may be called as a folder of ours
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from grading.engine import assignment as assignments
+from grading.engine.intake import SetAsideError, files_of
 from grading.engine.job import Job, Outcome, grade
 from grading.engine.journal import Journal
-from grading.engine.record import GradebookError, Recorder, files_of
+from grading.engine.record import GradebookError, Recorder
 
 _TRIES = 2  # of a submission whose worker was lost; the second time it may have been its own doing
 
@@ -145,9 +146,18 @@ def _jobs(
 ) -> tuple[list[Job], list[Outcome]]:
     """Return the submissions to grade, and the outcomes that an earlier run could not record."""
     assignment = assignments.load(part, root)
-    jobs, unrecorded = [], []
+    jobs, unrecorded, aside = [], [], []
     for student in submitted(root, part, options.students):
-        job = Job(student, files_of(root / "submitted" / student / part), assignment, seed, options.settings)
+        if not student.isprintable():
+            reason = "The name of the student's folder can't be read as text; rename it."
+            aside.append(Outcome(ascii(student), "", "set aside", reason))
+            continue
+        try:
+            files = files_of(root / "submitted" / student / part)
+        except (SetAsideError, OSError) as error:
+            aside.append(Outcome(student, "", "set aside", str(error)))
+            continue
+        job = Job(student, files, assignment, seed, options.settings)
         outcome, is_recorded = journal.find(student, job.key)
         if outcome is None or options.force or outcome.status == "not graded" or outcome.failures:
             jobs.append(job)
@@ -156,20 +166,21 @@ def _jobs(
         report.kept.append(student)
         if not is_recorded:
             unrecorded.append(outcome)
-    return jobs, unrecorded
+    return jobs, [*unrecorded, *aside]
 
 
 def _record(outcome: Outcome, root: Path, part: str, recorder: Recorder, journal: Journal, report: Report) -> None:
     """Write an outcome to the journal, then to the gradebook, then note in the journal that it is there."""
     report.outcomes[outcome.student] = outcome
-    journal.put(outcome, recorded=False)
-    if outcome.status == "graded":
-        try:
+    try:
+        journal.put(outcome, recorded=False)
+        if outcome.status == "graded":
             recorder.record(outcome, root / "submitted" / outcome.student / part)
-        except GradebookError as error:
-            report.unrecorded[outcome.student] = str(error)
-            return
-    journal.put(outcome, recorded=True)
+        elif outcome.status == "set aside":
+            recorder.withdraw(outcome.student)  # what an earlier submission got is not this one's
+        journal.put(outcome, recorded=True)
+    except (GradebookError, OSError) as error:
+        report.unrecorded[outcome.student] = str(error)
 
 
 def _graded(jobs: list[Job], executors: Callable[[], Executor], progress: Progress, told: Told) -> Iterator[Outcome]:
