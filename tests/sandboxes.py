@@ -173,7 +173,7 @@ def _serve() -> None:
 
 
 def _peak_bytes() -> int:
-    """Return the most memory that this process has held. (`getrusage` would count its parent's, before exec.)"""
+    """Return the most memory that this process has held; `getrusage` would count its parent's, before exec."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) << 10
