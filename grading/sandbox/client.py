@@ -1,6 +1,8 @@
 """What a grader reads from a kernel that it does not trust: bounded, and never a reason to fall over."""
 
+import json
 import logging
+from types import NoneType
 from typing import Any, ClassVar
 
 import nbformat
@@ -29,7 +31,43 @@ class _UnreadableError(Exception):
     """A message made to break whoever reads it."""
 
 
-class BoundedChannel(AsyncZMQSocketChannel):
+class ReplyChannel(AsyncZMQSocketChannel):
+    """Drops messages that can't be read, or that don't have the form that they should have."""
+
+    async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
+        """Return the next message that can be read."""
+        while True:
+            try:
+                return await super().get_msg(timeout)
+            except _UnreadableError as error:
+                _log.warning("dropped a message of a kernel that can't be read: %s", error)
+
+    async def _recv(self, **options: Any) -> dict[str, Any]:  # type: ignore[override]
+        assert self.socket is not None
+        parts = await self.socket.recv_multipart(**options)
+        try:
+            _, parts = self.session.feed_identities(parts)
+            message = self.session.deserialize(parts)
+            for part in ("header", "parent_header", "metadata", "content"):
+                _demand(type(message[part]) is dict, part)
+            _demand(message["msg_type"] == message["header"]["msg_type"], "type")
+            _demand(type(message["parent_header"].get("msg_id", "")) is str, "parent")
+            json.dumps(message["content"], ensure_ascii=False).encode()  # half a character can't be written to a file
+            self._check(message["msg_type"], message["content"])
+        except Exception as error:
+            raise _UnreadableError(type(error).__name__) from None
+        return message
+
+    def _check(self, kind: str, content: dict[str, Any]) -> None:
+        """Raise an exception of some kind unless it is a reply, with a status."""
+        _demand(kind.endswith("_reply") and content["status"] in ("ok", "error", "aborted"), "status")
+        if content["status"] == "error":
+            _demand(type(content["traceback"]) is list, "traceback")
+            texts = [content["ename"], content["evalue"], *content["traceback"]]
+            _demand(all(type(text) is str for text in texts), "error")
+
+
+class BoundedChannel(ReplyChannel):
     """Drops messages that can't be read, and output beyond the limit of a cell."""
 
     limits: ClassVar[Limits] = Limits()
@@ -45,11 +83,7 @@ class BoundedChannel(AsyncZMQSocketChannel):
     async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
         """Return the next message that may pass."""
         while True:
-            try:
-                message = await super().get_msg(timeout)
-            except _UnreadableError as error:
-                _log.warning("dropped a message of a kernel that can't be read: %s", error)
-                continue
+            message = await super().get_msg(timeout)
             kind, cell = message["header"]["msg_type"], message["parent_header"].get("msg_id", "")
             more = size(message["metadata"]) + sum(map(len, message.get("buffers", [])))
             if self._meter.admit(kind, message["content"], cell, more):
@@ -58,35 +92,24 @@ class BoundedChannel(AsyncZMQSocketChannel):
                 header = {**message["header"], "msg_type": "stream"}
                 return {**message, "header": header, "msg_type": "stream", "content": note}
 
-    async def _recv(self, **options: Any) -> dict[str, Any]:  # type: ignore[override]
-        assert self.socket is not None
-        parts = await self.socket.recv_multipart(**options)
-        try:
-            _, parts = self.session.feed_identities(parts)
-            message = self.session.deserialize(parts)
-            _check(message)
-        except Exception as error:
-            raise _UnreadableError(type(error).__name__) from None
-        return message
+    def _check(self, kind: str, content: dict[str, Any]) -> None:
+        """Raise an exception of some kind unless it is output as nbformat knows it, or the kernel's state."""
+        _demand(kind in _KINDS, kind)
+        if kind == "status":
+            _demand(type(content["execution_state"]) is str, "execution_state")
+        if kind == "execute_input":
+            _demand(type(content["execution_count"]) is int, "execution_count")
+        if kind in ("display_data", "update_display_data"):
+            transient = content.get("transient", {})
+            _demand(type(transient) is dict and type(transient.get("display_id")) in (str, NoneType), "transient")
+        if kind in ("stream", "display_data", "update_display_data", "execute_result", "error"):
+            shown = {"msg_type": kind.replace("update_", ""), "content": content}
+            nbformat.validate(output_from_msg(shown), ref="output", version=4)
 
 
-def _check(message: dict[str, Any]) -> None:
-    """Raise an exception of some kind unless a message has the form of its type."""
-    for part in ("header", "parent_header", "metadata", "content"):
-        if type(message[part]) is not dict:
-            raise TypeError(part)
-    kind, content = message["header"]["msg_type"], message["content"]
-    if message["msg_type"] != kind or kind not in _KINDS or type(message["parent_header"].get("msg_id", "")) is not str:
-        raise ValueError(kind)
-    if kind == "status" and type(content["execution_state"]) is not str:
-        raise TypeError("execution_state")
-    if kind == "execute_input" and type(content["execution_count"]) is not int:
-        raise TypeError("execution_count")
-    if kind in ("display_data", "update_display_data") and type(content.get("transient", {})) is not dict:
-        raise TypeError("transient")
-    if kind in ("stream", "display_data", "update_display_data", "execute_result", "error"):
-        shown = {**message, "msg_type": kind.replace("update_", "")}
-        nbformat.validate(output_from_msg(shown), ref="output", version=4)
+def _demand(holds: bool, what: str) -> None:
+    if not holds:
+        raise ValueError(what)
 
 
 class BoundedClient(AsyncKernelClient):
@@ -95,6 +118,7 @@ class BoundedClient(AsyncKernelClient):
     It does without heartbeats: whether the kernel lives is the supervisor's to say.
     """
 
+    shell_channel_class = Type(ReplyChannel)
     limits: ClassVar[Limits] = Limits()
 
     def start_channels(self, *arguments: Any, **options: Any) -> None:

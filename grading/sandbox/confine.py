@@ -71,17 +71,23 @@ def confine(limits: Limits, seccomp: bytes) -> None:
 
     The process is the first in its namespace. It can't be undone, and holds for all that it starts.
     """
+    # The supervisor goes on in the namespaces that it made, and needs its own view of the processes.
+    syscalls.unshare(syscalls.CLONE_NEWNS)
     syscalls.mount("proc", "/proc", "proc", _PLAIN | syscalls.MS_NOEXEC)
+    for path in ("/proc/keys", "/proc/key-users", "/dev/zero"):  # keys of the user; shared memory without a file
+        if Path(path).exists():
+            syscalls.mount("/dev/null", path, "", syscalls.MS_BIND)
     syscalls.drop_capabilities()
     memory = data_bytes() + limits.process_memory_bytes
     for what, most in (
         (resource.RLIMIT_DATA, memory),
-        (resource.RLIMIT_CPU, limits.notebook_cpu_seconds),
+        (resource.RLIMIT_CPU, limits.notebook_cpu_seconds + 60),
         (resource.RLIMIT_FSIZE, limits.files_bytes),
         (resource.RLIMIT_NPROC, limits.processes),
         (resource.RLIMIT_NOFILE, limits.open_files),
         (resource.RLIMIT_MEMLOCK, 1 << 16),
         (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_SIGPENDING, 1024),
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(what, (most, most))

@@ -36,7 +36,7 @@ def compiled_filter() -> bytes:
     program = seccomp.SyscallFilter(no_such_call)
     program.set_attr(seccomp.Attr.CTL_OPTIMIZE, 2)  # a tree of comparisons in place of a list
     refused = {name for names in REFUSED_CALLS.values() for name in names}
-    special = {"socket", "clone", "clone3"}
+    special = {"socket", "socketpair", "clone", "clone3", "mmap"}
     for name in _known_calls(seccomp):
         if name in refused:
             program.add_rule(not_permitted, name)
@@ -44,6 +44,11 @@ def compiled_filter() -> bytes:
             program.add_rule(seccomp.ALLOW, name)
     for family in ALLOWED_FAMILIES.values():
         program.add_rule(seccomp.ALLOW, "socket", seccomp.Arg(0, seccomp.EQ, family))
+    program.add_rule(seccomp.ALLOW, "socketpair", seccomp.Arg(0, seccomp.EQ, ALLOWED_FAMILIES["AF_UNIX"]))
+    # MAP_SHARED | MAP_ANONYMOUS: memory that can be held while no process shows it.
+    program.add_rule(not_permitted, "mmap", seccomp.Arg(3, seccomp.MASKED_EQ, 0x21, 0x21))
+    for flags in (0, 0x01, 0x20):
+        program.add_rule(seccomp.ALLOW, "mmap", seccomp.Arg(3, seccomp.MASKED_EQ, 0x21, flags))
     program.add_rule(
         seccomp.ALLOW, "socket", seccomp.Arg(0, seccomp.EQ, _AF_NETLINK), seccomp.Arg(2, seccomp.EQ, ALLOWED_NETLINK)
     )

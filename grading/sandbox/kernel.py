@@ -25,7 +25,7 @@ from traitlets import Any as AnyTrait
 from traitlets import default
 
 from grading.sandbox.messages import CHANNELS, SOCKETS, Request
-from grading.sandbox.outputs import OUTPUTS, OutputMeter
+from grading.sandbox.outputs import OUTPUTS, OutputMeter, size
 from grading.sandbox.policy import Limits
 from grading.serve import answer
 
@@ -83,7 +83,15 @@ class SupervisedKernel(IPythonKernel):
         """Run a cell."""
         app: Any = self.parent
         with app.supervised():
-            return await super().do_execute(*arguments, **options)
+            reply = await super().do_execute(*arguments, **options)
+        if size(reply) > app.limits.output_bytes:  # an error of a hundred megabytes would not get through
+            reply |= {
+                "evalue": str(reply.get("evalue", ""))[:1000],
+                "traceback": [],
+                "payload": [],
+                "user_expressions": {},
+            }
+        return reply
 
 
 def _parts(kernel: Any) -> tuple[Any, Any, Any]:

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import itertools
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -306,6 +307,9 @@ def shared_zygote(preload: tuple[str, ...], *, sandbox: bool, hidden: tuple[str,
 @functools.cache
 def _prepare() -> None:
     cgroups.sweep()
+    # Descriptors on their way count for all processes of a user, those of its notebooks included.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     sweep()
     atexit.register(close_all)
 

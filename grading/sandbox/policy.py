@@ -157,6 +157,9 @@ REFUSED_CALLS = {
         "semget", "semop", "semctl", "semtimedop", "mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive",
         "mq_notify", "mq_getsetattr", "vmsplice", "io_setup",
     ),
+    "takes what all processes of a user share": (
+        "inotify_init", "inotify_init1",
+    ),
     "is for whoever runs the machine": (
         "reboot", "sethostname", "setdomainname", "settimeofday", "clock_settime", "clock_adjtime", "adjtimex",
         "syslog", "iopl", "ioperm", "modify_ldt", "vhangup", "lookup_dcookie", "nfsservctl", "personality", "_sysctl",

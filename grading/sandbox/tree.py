@@ -39,9 +39,7 @@ class Tree:
         Pages that processes share count once. Finding out is slow, so it is done only where the plain sum is too large.
         """
         most = memory_bytes + self._base
-        if self._sum(lambda process: process.memory_info().rss) <= most:
-            return False
-        return self._sum(lambda process: process.memory_full_info().pss) > most
+        return self._sum(_memory_bytes) > most and self._sum(_own_bytes) > most
 
     def _sum(self, measure: Callable[[psutil.Process], float]) -> float:
         total = 0.0
@@ -51,3 +49,21 @@ class Tree:
                 with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                     total += measure(process)
         return total
+
+
+def _memory_bytes(process: psutil.Process) -> int:
+    """Return what a process holds, its tables of pages included."""
+    with contextlib.suppress(OSError), open(f"/proc/{process.pid}/status") as file:
+        tables = next((int(line.split()[1]) << 10 for line in file if line.startswith("VmPTE:")), 0)
+        return process.memory_info().rss + tables
+    return 0
+
+
+def _own_bytes(process: psutil.Process) -> int:
+    """Return the same with its part of what it shares; with all of that where the process hides."""
+    whole = _memory_bytes(process)
+    try:
+        full = process.memory_full_info()
+    except psutil.AccessDenied:
+        return whole
+    return whole - full.rss + full.pss
