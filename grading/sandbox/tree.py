@@ -4,6 +4,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 
@@ -53,7 +54,7 @@ class Tree:
 
 def _memory_bytes(process: psutil.Process) -> int:
     """Return what a process holds, its tables of pages included."""
-    with contextlib.suppress(OSError), open(f"/proc/{process.pid}/status") as file:
+    with contextlib.suppress(OSError), Path("/proc", str(process.pid), "status").open() as file:
         tables = next((int(line.split()[1]) << 10 for line in file if line.startswith("VmPTE:")), 0)
         return process.memory_info().rss + tables
     return 0
