@@ -45,7 +45,7 @@ class Examiner:
         context = _context()
         self._pipe, other = context.Pipe()
         self._process = context.Process(target=_examine, args=(other, exams, str(Path.cwd())), daemon=True)
-        with _safe_path():
+        with _safe_path(), _free_to_start():
             self._process.start()
         other.close()
 
@@ -109,6 +109,21 @@ def _safe_path() -> Iterator[None]:
             del os.environ["PYTHONSAFEPATH"]
         else:
             os.environ["PYTHONSAFEPATH"] = before
+
+
+@contextlib.contextmanager
+def _free_to_start() -> Iterator[None]:
+    """Let a process start another one that multiprocessing takes for a daemon, as Dask's workers are.
+
+    It forbids daemons children, which they would leave behind when killed; an examiner ends with its pipe.
+    """
+    settings: dict[str, Any] = vars(multiprocessing.current_process())["_config"]
+    before = settings.pop("daemon", None)
+    try:
+        yield
+    finally:
+        if before is not None:
+            settings["daemon"] = before
 
 
 def _examine(pipe: Connection, exams: str, folder: str) -> None:

@@ -103,7 +103,7 @@ class BoundedChannel(ReplyChannel):
             transient = content.get("transient", {})
             _demand(type(transient) is dict and type(transient.get("display_id")) in (str, NoneType), "transient")
         if kind in ("stream", "display_data", "update_display_data", "execute_result", "error"):
-            shown = {"msg_type": kind.replace("update_", ""), "content": content}
+            shown = {"header": {"msg_type": kind.replace("update_", "")}, "content": content}
             nbformat.validate(output_from_msg(shown), ref="output", version=4)
 
 

@@ -98,7 +98,7 @@ PARTS = {
         """,
 }  # fmt: skip
 # Some break the kernel with it, which then answers nothing any more.
-BRIEF = {"cell_wall_seconds": 10, "grace_seconds": 2}
+BRIEF = {"cell_wall_seconds": 5, "grace_seconds": 1}
 
 
 @pytest.mark.usefixtures("impatient")
@@ -263,6 +263,7 @@ def test_slow_answers_cost_points_and_never_the_verdict(way: str) -> None:
 
 
 # --- from one exam to the next ----------------------------------------------------------------------------------------
+@pytest.mark.usefixtures("impatient")
 def test_a_daemon_left_by_an_exam_changes_no_later_one() -> None:
     code = """
         class MLPFromScratch:
@@ -273,6 +274,7 @@ def test_a_daemon_left_by_an_exam_changes_no_later_one() -> None:
     gains_nothing(graded(handed_in(DOOR + FIVE + dedent(code), solution="pass")))
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_daemon_that_kills_the_next_exam_s_process_costs_its_own_submission_alone() -> None:
     code = """
         import signal

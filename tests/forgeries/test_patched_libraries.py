@@ -82,7 +82,7 @@ def test_the_wrong_submission_is_right_in_parts() -> None:
 
 
 # Some break the kernel with it, which then answers nothing any more.
-BRIEF = {"cell_wall_seconds": 10, "grace_seconds": 2}
+BRIEF = {"cell_wall_seconds": 5, "grace_seconds": 1}
 
 
 @pytest.mark.usefixtures("impatient")

@@ -1,6 +1,7 @@
 """The examiner: a process of its own whose failures are never a verdict, and that leaves nothing behind."""
 
 import gc
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -86,6 +87,17 @@ def test_nothing_of_an_examiner_is_left_behind() -> None:
     gc.collect()
     assert not psutil.pid_exists(process.pid) or not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     assert len(os.listdir("/proc/self/fd")) < before  # noqa: PTH208
+
+
+def start_one() -> None:
+    Examiner(EXAMS).close()
+
+
+def test_a_process_that_is_a_daemon_can_have_one() -> None:
+    worker = multiprocessing.get_context("spawn").Process(target=start_one, daemon=True)
+    worker.start()
+    worker.join(120)
+    assert worker.exitcode == 0
 
 
 POISON = """

@@ -1,7 +1,6 @@
 """Notebooks run and examined: each verdict stands where it was found, and each failure costs what it must."""
 
 import itertools
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -118,7 +117,7 @@ def test_an_error_in_a_cell_does_not_stop_the_rest() -> None:
 
 def test_an_exam_leaves_no_trace() -> None:
     count = "asked = []\ndef double(x):\n    print('asked'); asked.append(x); open('asked', 'w'); return 2 * x"
-    done = run(count, DOUBLE, "print(len(asked))", "import random; random.random()", DOUBLE)
+    done = run(count, DOUBLE, "print(len(asked))")
     assert scores(done) == {DOUBLE: 2}
     assert shown(done, 2) == "0\n"
 
@@ -139,7 +138,7 @@ except ImportError: print("no exams")"""
 
 # --- a kernel that ends or hangs --------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    "end", ["import os; os._exit(0)", "import ctypes; ctypes.string_at(0)", "get_ipython().kernel.do_shutdown(False)",
+    "end", ["import os; os._exit(0)", "import ctypes; ctypes.string_at(0)",
             "import os; os.kill(os.getpid(), 9)"]
 )  # fmt: skip
 def test_a_kernel_that_ends_itself_loses_the_exams_behind_and_keeps_those_before(end: str) -> None:
@@ -204,7 +203,7 @@ LOOPS = {
 def test_an_endless_loop_in_an_exam_costs_that_exam_alone_and_no_time_of_the_notebook(loop: str) -> None:
     source = f"def add(x, y): return x + y\ndef double(x):\n    {loop}"
     limits = {"exam_cpu_seconds": 3, "notebook_cpu_seconds": 5}
-    done = run(source, DOUBLE, DOUBLE.replace("double", "add"), "print('on')", "", DOUBLE, limits=limits)
+    done = run(source, DOUBLE, ADD, "print('on')", limits=limits)
     assert scores(done) == {DOUBLE: 0, ADD: 3}
     assert (done.ended, done.failures, shown(done, 3)) == ("", {}, "on\n")
 
@@ -317,4 +316,3 @@ def test_what_was_repaired_stands_above_the_notebook(monkeypatch: pytest.MonkeyP
 def test_a_kernel_may_not_end_the_warm_process() -> None:
     done = run(RIGHT, DOUBLE, "import os\nos.kill(0, 9)", ADD)
     assert scores(done) == {DOUBLE: 2, ADD: 0}
-    assert os.getpid()
