@@ -143,6 +143,7 @@ def test_the_submissions_are_byte_for_byte_what_they_were(graded) -> None:
         assert (root / "submitted" / student.id / PART / NAME).read_text(encoding="utf-8").strip() == fresh.strip()
 
 
+@pytest.mark.slow
 def test_an_unchanged_class_is_not_graded_again_and_one_that_changed_is(graded, tmp_path: Path) -> None:
     root = tmp_path / "course"
     shutil.copytree(graded[0], root)
@@ -157,6 +158,7 @@ def test_an_unchanged_class_is_not_graded_again_and_one_that_changed_is(graded, 
     assert elif_.points() == 85
 
 
+@pytest.mark.slow
 def test_a_manual_score_and_a_comment_survive_a_regrade(graded, tmp_path: Path) -> None:
     root = tmp_path / "course"
     shutil.copytree(graded[0], root)
@@ -194,6 +196,7 @@ def test_rubbish_is_set_aside_with_a_reason_and_costs_nobody_else_anything(cours
     assert "There is no notebook" in table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["part9"], [PART, "--student", "nobody"], [PART, "--db", "sqlite:///nowhere/x"]])
 def test_what_can_not_be_graded_at_all_is_said_in_one_line(course: Path, arguments: list[str]) -> None:
     run = engine(course, "run", *arguments)
@@ -244,6 +247,7 @@ def processes_of(root: Path) -> Iterator[int]:
                 continue
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trial", range(1))
 def test_a_run_that_is_killed_is_resumed_to_the_same_grades(undisturbed, tmp_path: Path, trial: int) -> None:
     interrupted_runs(undisturbed, tmp_path, random.Random(trial), times=2)
@@ -279,6 +283,7 @@ def wait_until(condition: Any, seconds: float = 20) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_nobody_anything(undisturbed, tmp_path: Path) -> None:
     original, wanted = undisturbed
     root = tmp_path / "course"
@@ -293,6 +298,7 @@ def test_a_worker_that_is_killed_costs_nobody_anything(undisturbed, tmp_path: Pa
     assert grades(root) == wanted
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(undisturbed, tmp_path: Path) -> None:
     original, wanted = undisturbed
     root = tmp_path / "course"
@@ -305,6 +311,7 @@ def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(undisturbed, tmp_path:
     assert grades(root) == wanted
 
 
+@pytest.mark.slow
 def test_a_second_run_at_the_same_time_is_refused(undisturbed, tmp_path: Path) -> None:
     original, wanted = undisturbed
     root = tmp_path / "course"
@@ -317,6 +324,7 @@ def test_a_second_run_at_the_same_time_is_refused(undisturbed, tmp_path: Path) -
     assert grades(root) == wanted
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_the_same_grades(undisturbed, tmp_path: Path) -> None:
     original, wanted = undisturbed
     root = tmp_path / "course"

@@ -22,3 +22,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait less long for a kernel that will never answer."""
     monkeypatch.setattr(execute, "READY_SECONDS", 3.0)
     monkeypatch.setattr(execute, "_REPLY_SECONDS", 1.0)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the suite as slow: whole notebooks, dozens of times."""
+    for item in items:
+        if "forgeries" in item.path.parts:
+            item.add_marker(pytest.mark.slow)
