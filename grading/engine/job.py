@@ -110,6 +110,7 @@ def grade(job: Job) -> Outcome:
         verdicts=tuple(done.verdicts.values()),
         failures=done.failures,
         notices=tuple(prepared.notices),
+        suspicions=tuple(done.suspicions),
         notebook=nbformat.writes(done.notebook),
         ended=done.ended,
         sandbox=sandbox,

@@ -149,10 +149,12 @@ class SandboxProvisioner(KernelProvisionerBase):
         return listener
 
     def _start(self, request: Request, descriptors: list[int]) -> KernelProcess:
+        zygote = self._zygote()
         try:
-            return KernelProcess(self._zygote(), request, descriptors)
+            return KernelProcess(zygote, request, descriptors)
         except OSError as error:
             self.log.warning("the warm process does not answer (%s); starting another one", error)
+            zygote.close()  # it may count as alive for a moment yet
         try:
             return KernelProcess(self._zygote(), request, descriptors)
         except OSError as error:
