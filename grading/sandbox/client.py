@@ -9,6 +9,7 @@ import nbformat
 import zmq
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
+from jupyter_client.connect import channel_socket_types
 from nbformat.v4 import output_from_msg
 from traitlets import Type
 
@@ -132,13 +133,14 @@ class BoundedClient(AsyncKernelClient):
         return request
 
     def _create_connected_socket(self, channel: str, identity: bytes | None = None) -> Any:
-        connected = super()._create_connected_socket(channel, identity)
-        address = self._make_url(channel)
-        connected.disconnect(address)  # the bounds hold for connections that are made after they are set
-        connected.setsockopt(zmq.MAXMSGSIZE, self.limits.message_bytes)
-        connected.setsockopt(zmq.RCVHWM, _QUEUE)
-        connected.connect(address)
-        return connected
+        made = self.context.socket(channel_socket_types[channel])
+        made.linger = 0  # nothing that is left to say to a kernel matters
+        made.setsockopt(zmq.MAXMSGSIZE, self.limits.message_bytes)
+        made.setsockopt(zmq.RCVHWM, _QUEUE)
+        if identity:
+            made.identity = identity
+        made.connect(self._make_url(channel))
+        return made
 
 
 def bounded_client(limits: Limits) -> type[AsyncKernelClient]:

@@ -27,8 +27,9 @@ def test_a_loop_is_interrupted_and_the_next_cell_runs(grader: Grader) -> None:
 )
 def test_a_loop_that_takes_no_interrupt_ends_its_notebook(grader: Grader, stubborn: str) -> None:
     result = grader.run(stubborn, "print('on')", limits=SHORT)
-    if result.error(0) == "KeyboardInterrupt" and "sum" not in stubborn and "SIG_IGN" not in stubborn:
-        assert result.text(1) == "on\n"  # the interrupt found a way: another thread, or a look for signals in C
+    if result.error(0) == "KeyboardInterrupt" and "SIG_IGN" not in stubborn:
+        # The interrupt found a way: between two tries, to another thread, or by a look for signals in C.
+        assert result.text(1) == "on\n"
         return
     assert result.died and result.text(1) == ""
     assert "over its limit went on for 1 seconds" in " ".join(result.log)

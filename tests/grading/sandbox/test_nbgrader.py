@@ -6,12 +6,8 @@ import pytest
 from nbclient.exceptions import DeadKernelError
 
 from grading.sandbox.launch import PRELOAD, shared_zygote
+from grading.sandbox.manager import SandboxKernelManager
 from grading.sandbox.nbgrader import ExecuteAgain
-
-
-@pytest.fixture(autouse=True)
-def sandboxed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", "sandbox")
 
 
 def notebook(*sources: str) -> nbformat.NotebookNode:
@@ -20,7 +16,8 @@ def notebook(*sources: str) -> nbformat.NotebookNode:
 
 def test_a_submission_whose_warm_process_died_is_run_again() -> None:
     warm = shared_zygote(PRELOAD, sandbox=True)
-    step = ExecuteAgain()
+    # Named, since Jupyter reads the variable that selects the sandbox once in a process.
+    step = ExecuteAgain(kernel_manager_class=SandboxKernelManager)
     started: list[int] = []
 
     def kill_once(cell: nbformat.NotebookNode, cell_index: int) -> None:
@@ -37,7 +34,7 @@ def test_a_submission_whose_warm_process_died_is_run_again() -> None:
 
 
 def test_a_submission_that_ends_its_own_kernel_is_not_run_again() -> None:
-    step = ExecuteAgain()
+    step = ExecuteAgain(kernel_manager_class=SandboxKernelManager)
     runs: list[int] = []
     step.on_cell_start = lambda cell, cell_index: runs.append(cell_index)
     with pytest.raises(DeadKernelError):
