@@ -2,6 +2,9 @@
 
 A test cell is not run. At its place the kernel serves an exam: a fork of it answers an examiner, who judges in a
 process of its own. So a cell sees the notebook as it is up to there, and nothing behind it can change the verdict.
+
+Exams are held in the assignment's order: one may lend what those before it have judged, and would give it away to one
+that ought to have come first. A test cell that was moved forward waits for those before it.
 """
 
 import asyncio
@@ -73,7 +76,8 @@ def execute(
     Parameters
     ----------
     points
-        By `grade_id`, for the exams that a dead kernel leaves unanswered.
+        By `grade_id`, in the assignment's order, in which the exams are held; what a dead kernel leaves unanswered is
+        worth nothing of them.
     seed
         The grading seed.
     folder
@@ -109,6 +113,9 @@ class _Run:
     ) -> None:
         self._client, self._points, self._seed, self._exams, self._told = client, points, seed, exams, told
         self._result = Execution(client.nb)
+        tests = {cell.metadata.nbgrader.grade_id: cell for cell in client.nb.cells if is_test(cell)}
+        self._to_come = {exam_id: tests[exam_id] for exam_id in points if exam_id in tests}
+        self._reached: set[str] = set()
         self._examiner: Examiner | None = None
         self._patience = READY_SECONDS
 
@@ -140,7 +147,7 @@ class _Run:
     async def _cell(self, cell: NotebookNode, place: int) -> None:
         try:
             if is_test(cell):
-                await self._examine(cell)
+                await self._examine_from(cell.metadata.nbgrader.grade_id)
             else:
                 await self._client.async_execute_cell(cell, place)
         except DeadKernelError:
@@ -151,9 +158,14 @@ class _Run:
             cell.outputs.append(_error("CellTimeoutError", self._result.ended))
             await _manager(self._client).provisioner.kill()
 
-    async def _examine(self, cell: NotebookNode) -> None:
+    async def _examine_from(self, exam_id: str) -> None:
+        """Hold the exam of a test cell, if all before it have been held, and those that waited for it."""
+        self._reached.add(exam_id)
+        while self._to_come and (first := next(iter(self._to_come))) in self._reached:
+            await self._examine(first, self._to_come.pop(first))
+
+    async def _examine(self, exam_id: str, cell: NotebookNode) -> None:
         """Let the kernel serve an exam, let the examiner judge, and write the verdict below the cell."""
-        exam_id = cell.metadata.nbgrader.grade_id
         if not await _alive(self._client):
             raise DeadKernelError("Kernel died")
         provisioner, kernel = _manager(self._client).provisioner, self._client.kc
