@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import resource
 import sys
+import types
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
@@ -47,7 +48,7 @@ class Examiner:
         """Why the last conversation ended before its exam did, if so."""
         self._pipe, other = context.Pipe()
         self._process = context.Process(target=_examine, args=(other, exams, str(Path.cwd())), daemon=True)
-        with _safe_path(), _free_to_start():
+        with _safe_path(), _free_to_start(), _without_main():
             self._process.start()
         other.close()
 
@@ -127,6 +128,17 @@ def _free_to_start() -> Iterator[None]:
     finally:
         if before is not None:
             settings["daemon"] = before
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Let a process that is started meanwhile not import what was started here: seconds of imports, for nothing."""
+    before = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = before
 
 
 def _examine(pipe: Connection, exams: str, folder: str) -> None:

@@ -189,8 +189,9 @@ def _graded(jobs: list[Job], executors: Callable[[], Executor], progress: Progre
     while waiting:
         with ExitStack() as stack:
             executor = executors()
-            stack.callback(executor.shutdown, wait=False, cancel_futures=True)
             running: dict[Future[Outcome], Job] = {}
+            stack.callback(executor.shutdown, wait=False)
+            stack.callback(lambda futures: [future.cancel() for future in futures], running)
             width = getattr(executor, "_max_workers", 0) or len(waiting)
             while waiting or running:
                 while waiting and len(running) < width:

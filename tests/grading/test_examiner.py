@@ -118,6 +118,14 @@ if __name__ == "__main__":
 """
 
 
+def test_an_examiner_does_not_import_what_was_started(tmp_path: Path) -> None:
+    """That would be the engine with all that it imports, anew for each submission: seconds."""
+    script = tmp_path / "started.py"
+    script.write_text("print('imported')\n" + JUDGE.format(tests=str(Path(__file__).parent)))
+    run = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (run.stdout, run.returncode) == ("imported\n1.0 2.0\n", 0), run.stderr
+
+
 def test_an_examiner_imports_nothing_from_the_working_folder(tmp_path: Path) -> None:
     mark = tmp_path / "imported"
     for name in ("torch", "sklearn", "pandas", "lies_in_the_working_folder", "sitecustomize_of_nobody"):
