@@ -36,6 +36,7 @@ def cpu_seconds(cells: list[str]) -> float:
         try:
             null = os.open(os.devnull, os.O_RDWR)
             os.dup2(null, 1)
+            os.dup2(null, 2)
             shell = _Shell.instance()
             shell.enable_matplotlib("inline")
             for cell in cells:

@@ -5,8 +5,10 @@ submission; whatever answers make of its memory is gone with it.
 """
 
 import contextlib
+import importlib.util
 import multiprocessing
 import os
+import pkgutil
 import resource
 import sys
 import types
@@ -43,7 +45,7 @@ class Examiner:
     """
 
     def __init__(self, exams: str = "grading.exams") -> None:
-        context = _context()
+        context = _context(exams)
         self.lost = ""
         """Why the last conversation ended before its exam did, if so."""
         self._pipe, other = context.Pipe()
@@ -95,9 +97,13 @@ def seed_for(exam_id: str, seed: int) -> int:
     return seed_over_there(exam_id, seed)
 
 
-def _context() -> ForkServerContext:
+def _context(exams: str) -> ForkServerContext:
+    """Return what starts examiners, from a server that imports the exams once; they are not imported here."""
+    package = importlib.util.find_spec(exams)
+    folders = package.submodule_search_locations if package else None
+    modules = [module.name for module in pkgutil.iter_modules(folders, f"{exams}.")]
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["grading.examiner", "grading.exams", "numpy", "sklearn", "torch", "pandas"])
+    context.set_forkserver_preload(["grading.examiner", "numpy", "sklearn", "torch", "pandas", *modules])
     return context
 
 

@@ -3,6 +3,7 @@
 It is read once and travels to the workers whole, so that they need neither the course's folder nor the gradebook.
 """
 
+import ast
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -58,6 +59,22 @@ class Assignment:
         return _marked(self.given)
 
     @cached_property
+    def imports(self) -> tuple[str, ...]:
+        """The modules that its cells import at their top level, in order: what is worth having in a warm process.
+
+        Of `from package import name` the name may be a module or not; both are among them.
+        """
+        found: dict[str, None] = {}
+        for cell in self.given:
+            for statement in _statements(cell):
+                if isinstance(statement, ast.Import):
+                    found |= dict.fromkeys(alias.name for alias in statement.names)
+                elif isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
+                    module = statement.module
+                    found |= dict.fromkeys([module, *(f"{module}.{alias.name}" for alias in statement.names)])
+        return tuple(found)
+
+    @cached_property
     def points(self) -> dict[str, float]:
         """The points of each graded cell by its id."""
         return {
@@ -65,6 +82,17 @@ class Assignment:
             for grade_id, cell in self.source_cells.items()
             if cell.metadata.nbgrader.get("grade")
         }
+
+
+def _statements(cell: NotebookNode) -> list[ast.stmt]:
+    """Return the statements at the top of a cell of code, those of a `try` among them; none where it is no Python."""
+    if cell.cell_type != "code":
+        return []
+    try:
+        body = ast.parse(cell.source).body
+    except SyntaxError:  # a magic, say
+        return []
+    return [inner for outer in body for inner in (outer.body if isinstance(outer, ast.Try) else [outer])]
 
 
 def _marked(cells: list[NotebookNode]) -> dict[str, NotebookNode]:

@@ -19,6 +19,7 @@ from grading.engine.journal import Journal
 from grading.engine.record import Recorder
 from grading.engine.run import Options, Report, cores, run, submitted
 from grading.engine.run import Progress as Standing
+from grading.sandbox.launch import KERNEL
 
 
 def configuration(root: Path) -> Config:
@@ -49,8 +50,11 @@ def grade(
     config = configuration(root)
     options.settings = {**dict(config.SandboxProvisioner), **options.settings}
     options.settings.setdefault("hidden", [str(Path(__file__).parents[1] / "exams")])
+    assignment = assignments.load(part, root)
+    # Nothing else: what a warm process holds is taken over by every kernel, and again by every exam.
+    options.settings.setdefault("preload", [*KERNEL, *assignment.imports])
     database = options.database or config.CourseDirectory.get("db_url") or f"sqlite:///{root / 'gradebook.db'}"
-    recorder = Recorder(root, part, assignments.load(part, root).name, str(database), config)
+    recorder = Recorder(root, part, assignment.name, str(database), config)
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TextColumn("left:"), TimeRemainingColumn(),

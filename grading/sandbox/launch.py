@@ -25,9 +25,10 @@ from grading.sandbox.messages import Ended, Request, receive, send
 from grading.sandbox.policy import Limits, environment
 from grading.sandbox.zygote import Settings
 
+KERNEL = ("IPython", "ipykernel.kernelapp", "grading", "numpy")
+"""What it takes to be a kernel and to answer exams."""
 PRELOAD = (
-    "IPython", "ipykernel.kernelapp", "grading", "numpy", "scipy", "pandas", "sklearn", "matplotlib.pyplot", "seaborn",
-    "torch", "torchvision", "tqdm.auto",
+    *KERNEL, "scipy", "pandas", "sklearn", "matplotlib.pyplot", "seaborn", "torch", "torchvision", "tqdm.auto",
 )  # fmt: skip
 """What a zygote imports where nothing else is asked for: what every notebook of a course on learning from data uses."""
 _START_SECONDS = 180
