@@ -110,7 +110,7 @@ PART1: dict[str, tuple[Any, Any, Any]] = {
 }
 PART2: dict[str, tuple[Any, Any, Any]] = {
     #                    grade  quick   full
-    "n_images":         (150,   10_000, 70_000),
+    "n_images":         (90,    10_000, 70_000),
     "epochs":           (1,     5,      5),
     "optimizer_epochs": (1,     3,      3),
     "schedule_epochs":  (2,     15,     15),

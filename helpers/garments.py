@@ -83,7 +83,7 @@ def _weave(images: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.fl
     wave = np.sin(2 * np.pi * frequency * (columns * np.cos(angle) + rows * np.sin(angle)) + phase)
     cloth = images * brightness * (1 + np.maximum(stripes, 0) * wave)  # nearly half are plain
     noise = rng.normal(0, 1, images.shape) * (4 + 0.1 * cloth)
-    return np.clip(np.rint(cloth + noise), 0, 255).astype(np.float32)
+    return np.clip(np.rint(cloth + noise), 0, 255).astype(np.uint8).astype(np.float32)
 
 
 # --- what a class looks like ------------------------------------------------------------------------------------------

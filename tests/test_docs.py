@@ -241,15 +241,16 @@ def test_the_readme_and_the_executed_page_show_the_same_numbers():
     assert found[1] in page
 
 
-def test_the_executed_page_is_of_the_present_notebook():
+@pytest.mark.parametrize("part", ["part1", "part2"])
+def test_the_executed_page_is_of_the_present_notebook(part):
     """Titles and words of the page are the notebook's; where they are not, run `make figures` again."""
     from tests.samples import read
 
-    page = (ROOT / "docs" / "part1.md").read_text(encoding="utf-8")
-    cells = read("source", "part1").cells
+    page = (ROOT / "docs" / f"{part}.md").read_text(encoding="utf-8")
+    cells = read("source", part).cells
     for cell, following in itertools.pairwise(cells):
         if cell.cell_type == "code" and (title := re.search(r'title="([^"]+)"', cell.source)):
-            assert f"## {title[1]}\n\n![{title[1]}](figures/part1/{cell.id}.png)\n\n{following.source}" in page, cell.id
+            assert f"## {title[1]}\n\n![{title[1]}](figures/{part}/{cell.id}.png)\n\n{following.source}" in page, cell.id
 
 
 def test_the_versions_agree():

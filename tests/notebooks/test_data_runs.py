@@ -1,4 +1,4 @@
-"""Part I on data of the real form: a small folder in every run of the tests, the real MNIST by `make test-real`."""
+"""The notebooks on data of the real form: a small folder in every run, the real data by `make test-real`."""
 
 import gzip
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.part1 import measure
+from benchmarks import part1, part2
 from helpers.embedded import embedded_digits
 from helpers.idx import format_idx
 from helpers.sources import FILES
@@ -60,13 +60,29 @@ class TestRealData:
     """What the course promises of the real MNIST; quick takes a minute, full some more."""
 
     def test_quick_takes_at_most_three_minutes(self) -> None:
-        _, found = measure("quick")
+        _, found = part1.measure("quick")
         assert found["minutes"] <= 3
         assert found["mlp_val"] > 0.9
 
     def test_full_reaches_what_the_course_promises(self) -> None:
-        _, found = measure("full")
+        _, found = part1.measure("full")
         assert (found["epochs"], found["n_train"]) == (50, 49_000)
         assert found["final"]["your network"]["test_accuracy"] >= 0.975
         assert (found["best"]["C"], found["best"]["gamma"]) == (10, "scale")
         assert found["svm_val"] >= 0.980
+
+    def test_part_2_shows_what_it_says(self) -> None:
+        """The claims of the notebook's words, in the quick budget; minutes."""
+        _, found = part2.measure("quick")
+        assert found["val"] > 0.96
+        assert found["scheduled"] > found["val"] - 0.005
+        assert found["lr"][-1] < found["lr"][0]
+        one_rate, own_rates = found["one_rate"], found["own_rates"]
+        assert one_rate["SGD"] < 0.5 < one_rate["SGD, momentum 0.9"] < one_rate["Adam"] - 0.1
+        assert min(own_rates.values()) > 0.9
+        assert found["scarce"]["augmented"] > found["scarce"]["as they are"]
+        assert found["digits"] > 0.9
+        assert found["garments"] < 0.2
+        accuracies = {name: row["test_accuracy"] for name, row in found["table"].items()}
+        assert max(accuracies, key=accuracies.get) == "SimpleCNN"
+        assert min(accuracies, key=accuracies.get) == "logistic regression"
