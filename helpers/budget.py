@@ -114,7 +114,7 @@ PART2: dict[str, tuple[Any, Any, Any]] = {
     "epochs":           (1,     5,      5),
     "optimizer_epochs": (1,     3,      3),
     "schedule_epochs":  (2,     15,     15),
-    "scarce_images":    (30,    500,    1_000),
+    "scarce_images":    (30,    300,    300),
     "scarce_epochs":    (1,     30,     50),
     "embedding_epochs": (1,     20,     20),
     "n_garments":       (60,    2_000,  10_000),

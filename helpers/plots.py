@@ -113,7 +113,10 @@ def _caption(panel: Axes, left: float, top: float, label: Any, predictions: Arra
 
 
 def learning_curves(
-    panels: Mapping[str, Sequence[float] | Mapping[str, Sequence[float]]], title: str = "", source: str = ""
+    panels: Mapping[str, Sequence[float] | Mapping[str, Sequence[float]]],
+    title: str = "",
+    source: str = "",
+    share_y: bool = False,
 ) -> Figure:
     """Draw values per epoch: one run in several panels, or several runs over each other in each.
 
@@ -124,6 +127,8 @@ def learning_curves(
         colour, dashes and marker in all panels.
     title, source : str
         As for all figures.
+    share_y : bool
+        Whether all panels have one scale, so that heights can be compared across them.
 
     Returns
     -------
@@ -133,7 +138,8 @@ def learning_curves(
     """
     runs = {name: curves if isinstance(curves, Mapping) else {"": curves} for name, curves in panels.items()}
     names = list(dict.fromkeys(run for curves in runs.values() for run in curves))
-    figure, axes = new_figure(1, len(runs), (4.4 * len(runs), 3.6), title, source)
+    width = max(4.4 * len(runs), 7.0 if len(names) > 1 else 0)  # a single panel needs room for its legend
+    figure, axes = new_figure(1, len(runs), (width, 3.6), title, source, sharey=share_y)
     for panel, (name, curves) in zip(axes[0], runs.items(), strict=True):
         for run, values in curves.items():
             epochs = np.arange(1, len(values) + 1)

@@ -250,7 +250,8 @@ def test_the_executed_page_is_of_the_present_notebook(part):
     cells = read("source", part).cells
     for cell, following in itertools.pairwise(cells):
         if cell.cell_type == "code" and (title := re.search(r'title="([^"]+)"', cell.source)):
-            assert f"## {title[1]}\n\n![{title[1]}](figures/{part}/{cell.id}.png)\n\n{following.source}" in page, cell.id
+            picture = f"![{title[1]}](figures/{part}/{cell.id}.png)"
+            assert f"## {title[1]}\n\n{picture}\n\n{following.source}" in page, cell.id
 
 
 def test_the_versions_agree():
