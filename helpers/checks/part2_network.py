@@ -32,6 +32,8 @@ def expect_module(model: Any, what: str) -> nn.Module:
 
 
 def _expect_parameters(model: nn.Module, count: int, shapes: list[tuple[int, ...]], look: str) -> None:
+    with torch.no_grad():
+        model(some_images(2))  # lazy layers get their weights by their first images
     found = [tuple(parameter.shape) for parameter in model.parameters() if parameter.ndim > 1]
     missing = [shape for shape in shapes if shape not in found]
     expect(not missing, f"a layer with weights of shape {missing[:1]}", f"weights of the shapes {found}", look)
@@ -155,9 +157,9 @@ def embed_dataset(names: Names) -> None:
         answer = names["embed_dataset"](model, loader, device=CPU)
         pair = isinstance(answer, tuple | list) and len(answer) == 2
         expect(pair, "the pair (features, labels)", type(answer).__name__, "return features, labels")
-        arrays = [type(part).__name__ for part in answer if not isinstance(part, np.ndarray)]
-        expect(not arrays, "two NumPy arrays", f"{arrays}", "`.cpu().numpy()`")
-        features, labels = answer
+        kinds = [type(part).__name__ for part in answer if not isinstance(part, np.ndarray | torch.Tensor)]
+        expect(not kinds, "two NumPy arrays", f"{kinds}", "Join the batches; `.cpu().numpy()` makes arrays.")
+        features, labels = (np.asarray(part) for part in answer)
         expect(features.shape == (7, 20), "features of shape (7, 20)", f"{features.shape}", "Is the last batch there?")
         expect(features.dtype == np.float32, "float32", f"{features.dtype}", "The model's own type will do.")
         expect(np.array_equal(labels, y.numpy()), "labels in the loader's order", "others", "Join them batch by batch.")
@@ -215,7 +217,7 @@ def augmentation(names: Names) -> None:
     expect(min(d.min() for d in drawn) > -1e-4, "values from 0", "values below", "Stay in [0, 1].")
     expect(max(d.max() for d in drawn) < 1 + 1e-4, "values up to 1", "values above", "Stay in [0, 1].")
     different = len({d.tobytes() for d in drawn})
-    expect(different > 12, "another result each time", f"{different} different ones of 24", "Is it random?")
+    expect(different > 3, "another result each time", f"{different} different ones of 24", "Is it random?")
     original = image.numpy()
     turned = {
         "mirrored": original[:, :, ::-1],
