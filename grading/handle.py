@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from grading.agent import InProcess
 from grading.decoder import decode_answer
+from grading.excerpt import excerpt
 from grading.wire import AuthoringError, Opaque, Raised, Unreadable, encode_request
 
 Transport = Callable[[bytes], bytes]
@@ -108,16 +109,18 @@ class Student:
         """Bind a name of the notebook to a value or a reference's object until `close`."""
         self._session.ask("replace", name, stand_in)
 
-    def load(self, module: types.ModuleType) -> "Ref":
+    def load(self, module: types.ModuleType, *names: str) -> "Ref":
         """Run the source of a module over there and return the fresh module that it makes.
 
         Such a module is plain source: it imports what it needs and nothing of `grading`, and holds no
-        answers.
+        answers. Whatever is sent may be read over there and kept: with `names`, only these functions and classes are,
+        and what they use.
         """
         try:
             source = inspect.getsource(module)
-        except (OSError, TypeError) as error:
-            raise AuthoringError(f"{module.__name__} has no source to send") from error
+            source = excerpt(source, names) if names else source
+        except (OSError, TypeError, LookupError) as error:
+            raise AuthoringError(f"{module.__name__} has no source to send: {error}") from error
         return self._session.ask("load", module.__name__.rpartition(".")[2], source)
 
     def put(self, value: Any) -> "Ref":

@@ -2,6 +2,9 @@
 
 A test cell is not run. At its place the kernel serves an exam: a fork of it answers an examiner, who judges in a
 process of its own. So a cell sees the notebook as it is up to there, and nothing behind it can change the verdict.
+
+Exams are held in the assignment's order: one may lend what those before it have judged, and would give it away to one
+that ought to have come first. A test cell that was moved forward waits for those before it.
 """
 
 import asyncio
@@ -27,6 +30,7 @@ from grading.sandbox.policy import Limits
 
 _REPLY_SECONDS = 15.0
 _LEAST_PATIENCE_SECONDS = 2.0
+_MOST_NAMES = 20
 
 
 class KernelLostError(RuntimeError):
@@ -73,7 +77,8 @@ def execute(
     Parameters
     ----------
     points
-        By `grade_id`, for the exams that a dead kernel leaves unanswered.
+        By `grade_id`, in the assignment's order, in which the exams are held; what a dead kernel leaves unanswered is
+        worth nothing of them.
     seed
         The grading seed.
     folder
@@ -109,6 +114,9 @@ class _Run:
     ) -> None:
         self._client, self._points, self._seed, self._exams, self._told = client, points, seed, exams, told
         self._result = Execution(client.nb)
+        tests = {cell.metadata.nbgrader.grade_id: cell for cell in client.nb.cells if is_test(cell)}
+        self._to_come = {exam_id: tests[exam_id] for exam_id in points if exam_id in tests}
+        self._reached: set[str] = set()
         self._examiner: Examiner | None = None
         self._patience = READY_SECONDS
 
@@ -140,7 +148,7 @@ class _Run:
     async def _cell(self, cell: NotebookNode, place: int) -> None:
         try:
             if is_test(cell):
-                await self._examine(cell)
+                await self._examine_from(cell.metadata.nbgrader.grade_id)
             else:
                 await self._client.async_execute_cell(cell, place)
         except DeadKernelError:
@@ -151,9 +159,14 @@ class _Run:
             cell.outputs.append(_error("CellTimeoutError", self._result.ended))
             await _manager(self._client).provisioner.kill()
 
-    async def _examine(self, cell: NotebookNode) -> None:
+    async def _examine_from(self, exam_id: str) -> None:
+        """Hold the exam of a test cell, if all before it have been held, and those that waited for it."""
+        self._reached.add(exam_id)
+        while self._to_come and (first := next(iter(self._to_come))) in self._reached:
+            await self._examine(first, self._to_come.pop(first))
+
+    async def _examine(self, exam_id: str, cell: NotebookNode) -> None:
         """Let the kernel serve an exam, let the examiner judge, and write the verdict below the cell."""
-        exam_id = cell.metadata.nbgrader.grade_id
         if not await _alive(self._client):
             raise DeadKernelError("Kernel died")
         provisioner, kernel = _manager(self._client).provisioner, self._client.kc
@@ -173,7 +186,7 @@ class _Run:
                 await self._over(request["header"]["msg_id"])
                 provisioner.exam(begins=False)
             self._result.verdicts[exam_id] = verdict
-            self._result.suspicions += suspicions(verdict)
+            self._result.suspicions += suspicions(verdict, self._examiner.lost if self._examiner else "")
             cell.outputs = outputs(verdict)
             return
 
@@ -206,9 +219,20 @@ class _Run:
                 except Exception:  # none yet, or one that can't be read
                     continue
                 if answered == request:
+                    self._notice_replaced(reply)
                     return
             await manager.interrupt_kernel()
         await manager.provisioner.kill()
+
+    def _notice_replaced(self, reply: dict[str, Any]) -> None:
+        """Keep what the kernel says was replaced in it: a claim, as all that comes from there."""
+        content = reply.get("content")
+        claimed = content.get("replaced") if isinstance(content, dict) else None
+        names = claimed[:_MOST_NAMES] if isinstance(claimed, list) else []
+        for name in [name for name in names if isinstance(name, str) and name.isprintable()]:
+            told = f"the notebook has put something of its own in the place of {name[:100]}"
+            if told not in self._result.suspicions:
+                self._result.suspicions.append(told)
 
     def _leave_no_test_without_outcome(self) -> None:
         """Give the exams behind a kernel's end the verdict that nobody answered."""
@@ -234,18 +258,14 @@ def outputs(verdict: Verdict) -> list[NotebookNode]:
     ]
 
 
-def suspicions(verdict: Verdict) -> list[str]:
-    """Return what in a verdict says that the agent of `grading.serve` was not alone in answering.
+def suspicions(verdict: Verdict, lost: str) -> list[str]:
+    """Return what in an exam says that the agent of `grading.serve` was not alone in answering.
 
     It never speaks unasked, and never writes what can't be read. Whoever takes its place with care is not found out.
     """
-    found = []
-    for reason in verdict.reasons:
-        if UNASKED in reason.came:
-            found.append(f"{verdict.exam_id}: {UNASKED}")
-        if reason.detail.startswith("Unreadable"):
-            found.append(f"{verdict.exam_id}: an answer was forged, as no value is written like that ({reason.detail})")
-    return list(dict.fromkeys(found))
+    found = [f"{verdict.exam_id}: {UNASKED}"] if lost == UNASKED else []
+    details = dict.fromkeys(reason.detail for reason in verdict.reasons if reason.detail.startswith("Unreadable"))
+    return found + [f"{verdict.exam_id}: an answer was forged: no value is written like that ({it})" for it in details]
 
 
 def _cell_seconds(limits: Limits) -> int:

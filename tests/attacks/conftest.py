@@ -1,7 +1,9 @@
 """A grader as root and as an ordinary user, and a place on the machine that is worth attacking."""
 
+import contextlib
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,16 +11,28 @@ import pytest
 from tests.sandboxes import USERS, Grader
 
 
-@pytest.fixture(scope="session", params=USERS)
-def grader(request: pytest.FixtureRequest) -> Iterator[Grader]:
-    """A grader that runs every attack, and must be as good as new after each."""
-    running = Grader(request.param)
-    running.run("1")  # starts the warm process, so that it is there to be compared with
-    yield running
-    running.close()
-
-
 @pytest.fixture(scope="session")
+def graders() -> Iterator[Callable[[str], Grader]]:
+    """One grader for each user, started when it is first asked for and kept: a parameter of a fixture is not."""
+    with contextlib.ExitStack() as stack:
+
+        @cache
+        def of(user: str) -> Grader:
+            running = Grader(user)
+            stack.callback(running.close)
+            running.run("1")  # starts the warm process, so that it is there to be compared with
+            return running
+
+        yield of
+
+
+@pytest.fixture(params=USERS)
+def grader(request: pytest.FixtureRequest, graders: Callable[[str], Grader]) -> Grader:
+    """A grader that runs every attack, and must be as good as new after each."""
+    return graders(request.param)
+
+
+@pytest.fixture
 def neighbour(grader: Grader) -> Iterator[Grader]:
     """Another grader of the same user, with as few open files as most systems allow."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)

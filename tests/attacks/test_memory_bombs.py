@@ -54,7 +54,8 @@ def test_a_tree_of_processes_is_held_to_the_same_limit(grader: Grader, first: st
         result = grader.run("1", cell, limits=SMALL)
     assert max(seen) < LIMIT + 512  # a look takes a moment, in which more is taken
     assert not kernels(grader)
-    assert "held it all" not in result.text(1) or max(seen) < LIMIT
+    # The parent may outlive its children; a look is no snapshot, and may see one that ends beside its successor.
+    assert "held it all" not in result.text(1) or max(seen) < ATTEMPT / 2
     if grader.user == "user":
         assert "MiB of memory" in " ".join(result.log)
 

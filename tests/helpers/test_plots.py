@@ -98,9 +98,9 @@ def test_figures_cost_little_while_grading(monkeypatch):
             runs.append(time.process_time() - start)
             plt.close("all")
         costs[name] = min(runs)
-    # Twice to thrice what they take on an idle machine: this guards against the tenfold.
-    assert max(costs.values()) < 0.25, costs
-    assert sum(costs.values()) < 1.0, costs
+    # Five times what they take on an idle machine: this guards against the tenfold.
+    assert max(costs.values()) < 0.5, costs
+    assert sum(costs.values()) < 2.0, costs
 
 
 def test_wrong_predictions_differ_by_more_than_colour():

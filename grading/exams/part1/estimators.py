@@ -123,7 +123,7 @@ def wrapper_is_an_estimator(student: Student, rng: np.random.Generator) -> None:
 
     Split: fit, predict and score 3; labels of any kind 2; clone, Pipeline and cross_val_score 2; settings 1.
     """
-    loaded = student.load(probes)
+    loaded = student.load(probes, "RecordingMLP", "RecordingScaler")
     student.replace("MLPFromScratch", loaded.RecordingMLP)
     settings = {
         "hidden_size": int(rng.integers(9, 14)),
@@ -279,7 +279,9 @@ def _baselines(student: Student, random_state: int) -> list[Any]:
         # An argument that older versions of scikit-learn knew is no mistake of the student's.
         if "multi_class" not in error.text:
             raise
-        forgiving = student.load(probes).forgiving(student.library("sklearn.linear_model").LogisticRegression)
+        forgiving = student.load(probes, "forgiving").forgiving(
+            student.library("sklearn.linear_model").LogisticRegression
+        )
         student.replace("LogisticRegression", forgiving)
         models = student.classical_baselines(random_state=random_state)
     hint = "return {'name': estimator, …}"

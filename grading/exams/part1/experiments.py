@@ -31,7 +31,7 @@ def batch_sizes_compared(student: Student, rng: np.random.Generator) -> None:
     y = rng.permutation(np.arange(26) % 10)
     X = rng.normal(size=(26, 784)) + rng.normal(size=(10, 784))[y]
     X_val, y_val = X[:20] + 0.3 * rng.normal(size=(20, 784)), y[:20]  # learnt in two epochs, spoilt in the last
-    loaded = student.load(probes)
+    loaded = student.load(probes, "RecordingMLP")
     loaded.RecordingMLP.nap = 0.01
     loaded.RecordingMLP.stumbles = True
     for name, stand_in in (
@@ -103,7 +103,7 @@ def folds_by_hand(student: Student, rng: np.random.Generator) -> None:
     """
     k = int(rng.choice([3, 4, 6]))  # never the default
     y = np.sort(np.arange(12 * k) % 3)  # sorted by class: folds without shuffling are easily told
-    loaded = student.load(probes)
+    loaded = student.load(probes, "NearestMean", "RecordingScaler")
 
     def ask() -> Folds:
         X = np.column_stack([np.arange(12 * k), rng.normal(size=(12 * k, 2)) + 1.5 * np.eye(3)[y][:, :2]])
@@ -201,7 +201,7 @@ def comparison_is_a_table(student: Student, rng: np.random.Generator) -> None:
 
     Split: rows and columns 1; accuracy and macro-F1 2; seconds of fit and of one predict 2.
     """
-    loaded = student.load(probes)
+    loaded = student.load(probes, "Scripted")
     n_test = 60
     y_test = rng.permutation(np.repeat([0, 1, 2], [40, 15, 5]))  # unequal, so that the averages of F1 differ
     X_test = np.column_stack([np.arange(n_test), rng.normal(size=n_test)])

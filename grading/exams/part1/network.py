@@ -124,7 +124,7 @@ def _network_or_bare(student: Student) -> Ref:
     try:
         return student.MLPFromScratch(n_input=6, n_hidden=5, n_output=4, seed=0)
     except StudentError:
-        return student.load(probes).bare(student.MLPFromScratch)
+        return student.load(probes, "bare").bare(student.MLPFromScratch)
 
 
 # --- test-mlp-forward ---------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def forward_pass(student: Student, rng: np.random.Generator) -> None:
 
     Split: the probabilities 4; z1, a1, z2, a2 kept on the network 4. Needs an `__init__` that sets W1, b1, W2, b2.
     """
-    sides = [_forward_side(cls, seed) for cls, seed in with_seed(own_and_assisted(student, "forward"), rng)]
+    sides = [_forward_side(cls, seed) for cls, seed in with_seed(own_and_assisted(student, "Layers"), rng)]
     with idea("probabilities of shape (n_samples, n_output)", 4):
         either(_probabilities_right, *sides)
     with idea("z1, a1, z2, a2 kept on self", 4):
@@ -228,7 +228,7 @@ def loss_is_mean_cross_entropy(student: Student, rng: np.random.Generator) -> No
 @exam("test-mlp-predict", points=3)
 def prediction_is_the_most_probable_class(student: Student, rng: np.random.Generator) -> None:
     """The class of the largest probability of each sample, on weights that the exam sets."""
-    sides = [_predict_side(cls, seed) for cls, seed in with_seed(own_and_assisted(student, "predict"), rng)]
+    sides = [_predict_side(cls, seed) for cls, seed in with_seed(own_and_assisted(student, "Layers", "Forward"), rng)]
     either(_classes_right, *sides)
 
 

@@ -1,14 +1,15 @@
 """What runs on the student's side during the exams of Part I: a trusted network and recorders.
 
 Plain source that the exams send over: NumPy, pandas' and scikit-learn's own classes, nothing of `grading`, and no
-answers. The exams import it as well, to compute with the same trusted network on their own side.
+answers. What is sent can be stolen and kept, so an exam sends no definition that solves it or a later one: nothing
+from here that is not judged by an exam before it in the notebook. The exams import it as well, to compute with the same
+trusted network on their own side.
 
 Weights are *canonical* here: W1 (n_hidden, n_input), b1 (n_hidden,), W2 (n_output, n_hidden), b2 (n_output,), float64,
 whatever layout and type a student's network uses.
 """
 
 import time
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,112 @@ def step(
         weights[name] = weights[name] + velocities[name]
 
 
-class TrustedMLP:
+# --- a student's network -------------------------------------------------------------------------------------------
+
+
+def bare(cls: Any) -> Any:
+    """An instance whose `__init__` has not run."""
+    return cls.__new__(cls)
+
+
+def canonical(net: Any, n_input: int) -> Weights:
+    """The weights of a student's network in the layout of this module."""
+    W1, W2 = np.asarray(net.W1, dtype=float), np.asarray(net.W2, dtype=float)
+    b1, b2 = np.ravel(np.asarray(net.b1, dtype=float)), np.ravel(np.asarray(net.b2, dtype=float))
+    return {
+        "W1": W1 if W1.shape == (b1.size, n_input) else W1.T,
+        "b1": b1,
+        "W2": W2 if W2.shape == (b2.size, b1.size) else W2.T,
+        "b2": b2,
+    }
+
+
+# --- a student's network with trusted neighbours ------------------------------------------------------------------
+# Each class is put in front of a student's, whose methods it stands in for. Arguments of the student's own are passed
+# on or ignored: they are no mistake.
+
+
+class Layers:
+    """Trusted activations."""
+
+    def relu(self, x: Any) -> Any:
+        return np.maximum(x, 0)
+
+    def relu_derivative(self, x: Any) -> Any:
+        return (np.asarray(x) > 0).astype(float)
+
+    def softmax(self, x: Any) -> Any:
+        return softmax(np.asarray(x))
+
+
+class Forward:
+    """A trusted forward pass, which keeps its values in the layout that the student's own keeps them in."""
+
+    def forward(self, X: Any, *more: Any, **extra: Any) -> Any:
+        own = getattr(super(), "forward", None)
+        if own is not None:
+            own(X, *more, **extra)  # for whatever else it keeps
+        right = activations(canonical(self, np.shape(X)[1]), np.asarray(X, dtype=float))
+        for name, values in right.items():
+            kept = np.shape(getattr(self, name, 0))
+            if kept in (values.shape, values.T.shape):
+                setattr(self, name, values if kept == values.shape else values.T)
+        return right["a2"]
+
+
+class Loss:
+    """A trusted loss."""
+
+    def compute_loss(self, y_pred: Any, y_true: Any, *_: Any, **__: Any) -> float:
+        return float(-np.log(np.asarray(y_pred)[np.arange(len(y_true)), y_true] + 1e-8).mean())
+
+
+class Backward:
+    """A trusted step."""
+
+    learning_rate: float
+
+    def backward(self, X: Any, y_true: Any, momentum: float = 0.9, *_: Any, **__: Any) -> None:
+        weights = canonical(self, np.shape(X)[1])
+        velocities = self.__dict__.setdefault("trusted_velocities", {name: 0 * weights[name] for name in PARAMETERS})
+        step(weights, velocities, np.asarray(X, dtype=float), np.asarray(y_true), self.learning_rate, momentum)
+        for name in PARAMETERS:
+            mine = np.asarray(getattr(self, name))
+            values = weights[name] if mine.ndim < 2 or mine.shape == weights[name].shape else weights[name].T
+            setattr(self, name, values.reshape(mine.shape).astype(mine.dtype))
+
+
+class Predict:
+    """A trusted prediction."""
+
+    def predict(self, X: Any, *_: Any, **__: Any) -> Any:
+        return activations(canonical(self, np.shape(X)[1]), np.asarray(X, dtype=float))["a2"].argmax(axis=1)
+
+
+class RecordingSteps:
+    """Notes in `STEPS` what `backward` is given, and whether `forward` saw it before."""
+
+    def forward(self, X: Any, *more: Any, **extra: Any) -> Any:
+        vars(self)["last_forward"] = np.array(X, dtype=float)
+        return super().forward(X, *more, **extra)  # type: ignore[misc]
+
+    def backward(self, X: Any, y_true: Any, momentum: float = 0.9, *more: Any, **extra: Any) -> None:
+        last = vars(self).get("last_forward")
+        prepared = last is not None and last.shape == np.shape(X) and bool(np.allclose(last, X, atol=1e-5))
+        settings = {"momentum": float(momentum), "learning_rate": float(self.learning_rate)}  # type: ignore[attr-defined]
+        STEPS.append({"X": np.array(X), "y": np.array(y_true), "prepared": prepared, **settings})
+        super().backward(X, y_true, momentum, *more, **extra)  # type: ignore[misc]
+
+
+def in_front(cls: Any, *parts: type) -> type:
+    """A subclass of a student's network in which the parts stand in for its own methods."""
+    return type(cls.__name__, (*parts, cls), {})
+
+
+# --- the whole network, where it is what a later task builds on ----------------------------------------------------
+
+
+class TrustedMLP(Predict, Backward, Loss, Forward, Layers):
     """The network of Task 1 as its statement has it; arguments beyond those are taken and ignored.
 
     Where `stumbles` is set, the labels of the last epoch are rolled by one, so that it is not the best one.
@@ -81,20 +187,6 @@ class TrustedMLP:
         self.W1 = self.rng.normal(0, np.sqrt(2 / n_input), (n_hidden, n_input))
         self.W2 = self.rng.normal(0, np.sqrt(2 / n_hidden), (n_output, n_hidden))
         self.b1, self.b2 = np.zeros(n_hidden), np.zeros(n_output)
-        self.velocities = {name: np.zeros_like(getattr(self, name)) for name in PARAMETERS}
-
-    def forward(self, X: Any) -> np.ndarray:
-        kept = activations(self.__dict__, np.asarray(X, dtype=float))
-        self.__dict__.update(kept)
-        return kept["a2"]
-
-    def compute_loss(self, y_pred: Any, y_true: Any) -> float:
-        return float(-np.log(np.asarray(y_pred)[np.arange(len(y_true)), y_true] + 1e-8).mean())
-
-    def backward(self, X: Any, y_true: Any, momentum: float = 0.9) -> None:
-        step(
-            self.__dict__, self.velocities, np.asarray(X, dtype=float), np.asarray(y_true), self.learning_rate, momentum
-        )
 
     def train(
         self, X_train: Any, y_train: Any, X_val: Any, y_val: Any, epochs: int = 50, batch_size: int = 128, **extra: Any
@@ -113,9 +205,6 @@ class TrustedMLP:
             losses.append(total / len(X_train))
             accuracies.append(float(np.mean(self.predict(X_val) == np.asarray(y_val))))
         return losses, accuracies
-
-    def predict(self, X: Any) -> np.ndarray:
-        return self.forward(X).argmax(axis=1)
 
 
 class RecordingMLP(TrustedMLP):
@@ -148,98 +237,6 @@ class RecordingMLP(TrustedMLP):
         )
         ALIVE.append(self)
         return history
-
-
-# --- a student's network with trusted neighbours ------------------------------------------------------------------
-
-
-def bare(cls: Any) -> Any:
-    """An instance whose `__init__` has not run."""
-    return cls.__new__(cls)
-
-
-def canonical(net: Any, n_input: int) -> Weights:
-    """The weights of a student's network in the layout of this module."""
-    W1, W2 = np.asarray(net.W1, dtype=float), np.asarray(net.W2, dtype=float)
-    b1, b2 = np.ravel(np.asarray(net.b1, dtype=float)), np.ravel(np.asarray(net.b2, dtype=float))
-    return {
-        "W1": W1 if W1.shape == (b1.size, n_input) else W1.T,
-        "b1": b1,
-        "W2": W2 if W2.shape == (b2.size, b1.size) else W2.T,
-        "b2": b2,
-    }
-
-
-def assisted(cls: Any, trusted: Sequence[str]) -> type:
-    """A subclass of a student's network in which the methods named are trusted ones."""
-
-    def relu(self: Any, x: Any) -> Any:
-        return np.maximum(x, 0)
-
-    def relu_derivative(self: Any, x: Any) -> Any:
-        return (np.asarray(x) > 0).astype(float)
-
-    def softmax_(self: Any, x: Any) -> Any:
-        return softmax(np.asarray(x))
-
-    # Arguments of the student's own are passed on or ignored: they are no mistake.
-    def forward(self: Any, X: Any, *more: Any, **extra: Any) -> Any:
-        cls.forward(self, X, *more, **extra)  # for whatever else it keeps
-        right = activations(canonical(self, np.shape(X)[1]), np.asarray(X, dtype=float))
-        for name, values in right.items():
-            kept = np.shape(getattr(self, name, 0))
-            if kept in (values.shape, values.T.shape):
-                setattr(self, name, values if kept == values.shape else values.T)
-        return right["a2"]
-
-    def compute_loss(self: Any, y_pred: Any, y_true: Any, *_: Any, **__: Any) -> float:
-        return TrustedMLP.compute_loss(self, y_pred, y_true)
-
-    def backward(self: Any, X: Any, y_true: Any, momentum: float = 0.9) -> None:
-        weights = canonical(self, np.shape(X)[1])
-        velocities = self.__dict__.setdefault("trusted_velocities", {name: 0 * weights[name] for name in PARAMETERS})
-        step(weights, velocities, np.asarray(X, dtype=float), np.asarray(y_true), self.learning_rate, momentum)
-        for name in PARAMETERS:
-            mine = np.asarray(getattr(self, name))
-            values = weights[name] if mine.ndim < 2 or mine.shape == weights[name].shape else weights[name].T
-            setattr(self, name, values.reshape(mine.shape).astype(mine.dtype))
-
-    def predict(self: Any, X: Any, *_: Any, **__: Any) -> Any:
-        return activations(canonical(self, np.shape(X)[1]), np.asarray(X, dtype=float))["a2"].argmax(axis=1)
-
-    methods: dict[str, Callable[..., Any]] = {
-        "relu": relu,
-        "relu_derivative": relu_derivative,
-        "softmax": softmax_,
-        "forward": forward,
-        "compute_loss": compute_loss,
-        "backward": backward,
-        "predict": predict,
-    }
-    return type(cls.__name__, (cls,), {name: methods[name] for name in trusted})
-
-
-def recording(cls: Any, trusted: Sequence[str], learning_rate: float) -> type:
-    """`assisted`, with a `backward` that notes in `STEPS` what it is given, and whether `forward` saw it before."""
-    helped: Any = assisted(cls, trusted)
-
-    def forward(self: Any, X: Any, *more: Any, **extra: Any) -> Any:
-        vars(self)["last_forward"] = np.array(X, dtype=float)
-        return helped.forward(self, X, *more, **extra)
-
-    def backward(self: Any, X: Any, y_true: Any, momentum: float = 0.9, *more: Any, **extra: Any) -> None:
-        last = vars(self).get("last_forward")
-        prepared = last is not None and last.shape == np.shape(X) and bool(np.allclose(last, X, atol=1e-5))
-        settings = {"momentum": float(momentum), "learning_rate": float(self.learning_rate)}
-        STEPS.append({"X": np.array(X), "y": np.array(y_true), "prepared": prepared, **settings})
-        if "backward" in trusted:
-            helped.backward(self, X, y_true, momentum)
-        else:
-            helped.backward(self, X, y_true, momentum, *more, **extra)
-
-    # As a class attribute the rate is found where a network keeps its own under another name.
-    members = {"forward": forward, "backward": backward, "learning_rate": learning_rate}
-    return type(cls.__name__, (helped,), members)
 
 
 # --- recording estimators -----------------------------------------------------------------------------------------

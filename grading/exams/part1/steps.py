@@ -24,6 +24,9 @@ from grading.exams.part1.trusted import (
 from grading.handle import Ref, Student
 from grading.judge import ok, relative_error
 
+BEFORE = ("Layers", "Forward", "Loss")
+"""What is judged before the step, and may be sent."""
+
 # --- test-mlp-backward --------------------------------------------------------------------------------------------
 
 MEANING = {
@@ -42,7 +45,7 @@ def backward_follows_the_gradient(student: Student, rng: np.random.Generator) ->
     mean over the batch 3 (a batch repeated moves the weights as much as the batch). Needs an `__init__` that sets the
     weights and a `forward` that returns; wrong values in what it keeps are put right.
     """
-    sides = [_backward_side(cls, seed) for cls, seed in with_seed(own_and_assisted(student, "backward"), rng)]
+    sides = [_backward_side(cls, seed) for cls, seed in with_seed(own_and_assisted(student, *BEFORE), rng)]
     for name, points in (("W2", 4), ("b2", 3), ("W1", 5), ("b1", 3)):
         with idea(f"gradient of {name}", points):
             either(partial(_gradient_right, name), *sides)
@@ -128,7 +131,7 @@ def second_step_remembers_the_first(student: Student, rng: np.random.Generator) 
 
     Split: weights 3, biases 1, the argument `momentum` and its default of 0.9 are obeyed 2.
     """
-    own, assisted = own_and_assisted(student, "backward")
+    own, assisted = own_and_assisted(student, *BEFORE)
     seed = int(rng.integers(2**31))
     # A batch of one as well: a bias gradient over the wrong axis may raise for more.
     sides = [_momentum_side(cls, seed, n_samples) for cls, n_samples in ((own, 5), (assisted, 5), (assisted, 1))]

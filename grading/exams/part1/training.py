@@ -8,10 +8,12 @@ import numpy as np
 
 from grading.exam import exam, idea
 from grading.exams.part1 import probes
-from grading.exams.part1.trusted import NEIGHBOURS, PARAMETERS, Sizes, Weights, build, either
+from grading.exams.part1.trusted import PARAMETERS, Sizes, Weights, build, either
 from grading.handle import Ref, Student, StudentError, items, size, value
 from grading.judge import Fail, array, integers, number, ok, relative_error
 
+BEFORE = ("Layers", "Forward", "Loss", "Backward", "Predict")
+"""What is judged before the training, and may be sent."""
 N_TRAIN, N_VAL, EPOCHS, BATCH_SIZE, BRIGHT, RATE = 23, 40, 4, 5, 3.0, 0.05
 EVERY_ONE = "one permutation of the row numbers an epoch; range(0, n, batch_size) starts a last, shorter batch too"
 
@@ -27,12 +29,13 @@ def training_sees_every_sample_once_an_epoch(student: Student, rng: np.random.Ge
     Split: every sample once an epoch with its own label, by `self.backward`, no other ones 4; a new order in each epoch
     1, the same ones from the same seed 1; histories 2; the loss falls 1; the caller's arrays stay as they are 1.
     """
-    loaded, own = student.load(probes), student.MLPFromScratch
+    loaded = student.load(probes, "in_front", "RecordingSteps", *BEFORE)
     seed = int(rng.integers(2**31))
-    helpless = _training_side(student, loaded, loaded.recording(own, ["backward"], RATE), seed)
-    helped = _training_side(student, loaded, loaded.recording(own, [*NEIGHBOURS, "backward"], RATE), seed)
-    # For a train that reads what its own backward leaves behind.
-    untouched = _training_side(student, loaded, loaded.recording(own, [], RATE), seed)
+    helpless, helped, untouched = (
+        # The last is for a train that reads what its own backward leaves behind.
+        _training_side(student, loaded, _recording(student, loaded, trusted), seed)
+        for trusted in (("Backward",), BEFORE, ())
+    )
     for name, points, judge in (
         ("every sample once an epoch, with its own label", 4, _each_sample_once),
         ("a new order in each epoch", 1, _reshuffled),
@@ -45,6 +48,14 @@ def training_sees_every_sample_once_an_epoch(student: Student, rng: np.random.Ge
             either(judge, helpless, helped, untouched)
             if judge is _each_sample_once:
                 _forward_precedes(helpless, untouched)
+
+
+def _recording(student: Student, loaded: Ref, trusted: tuple[str, ...]) -> Ref:
+    """Return a subclass of the student's network with trusted methods and a `backward` that notes its batches."""
+    cls = loaded.in_front(student.MLPFromScratch, loaded.RecordingSteps, *(getattr(loaded, name) for name in trusted))
+    # As a class attribute the rate is found where a network keeps its own under another name.
+    cls.learning_rate = RATE
+    return cls
 
 
 def _training_side(student: Student, loaded: Ref, cls: Ref, seed: int) -> Any:

@@ -11,7 +11,6 @@ from grading.handle import Ref, Student, StudentError
 from grading.judge import Fail, array, tolerance
 
 PARAMETERS = probes.PARAMETERS
-NEIGHBOURS = ("relu", "relu_derivative", "softmax", "forward", "compute_loss", "predict")
 
 Weights = dict[str, np.ndarray]
 
@@ -184,11 +183,11 @@ def either(judge: Callable[[Any], None], *sides: Callable[[], Any]) -> None:
     raise first
 
 
-def own_and_assisted(student: Student, examined: str) -> tuple[Ref, Ref]:
-    """Return the student's class, and a subclass with trusted methods in place of all but the one examined."""
-    loaded = student.load(probes)
+def own_and_assisted(student: Student, *trusted: str) -> tuple[Ref, Ref]:
+    """Return the student's class, and a subclass with trusted methods: `Layers` and what else of `probes` is named."""
+    loaded = student.load(probes, "in_front", *trusted)
     own = student.MLPFromScratch
-    return own, loaded.assisted(own, [name for name in NEIGHBOURS if name != examined])
+    return own, loaded.in_front(own, *(getattr(loaded, name) for name in trusted))
 
 
 def with_seed(classes: tuple[Ref, ...], rng: np.random.Generator) -> list[tuple[Ref, int]]:

@@ -45,19 +45,22 @@ def start() -> Iterator[Starter]:
 
 
 def _waits(process: psutil.Process) -> str:
-    words = Path(f"/proc/{process.pid}/syscall").read_text().split()
+    try:
+        words = Path(f"/proc/{process.pid}/syscall").read_text().split()
+    except FileNotFoundError:  # a child that has just ended; the next look leaves it out
+        return ""
     return "nanosleep" if words[0] in ("230", "35", "115", "101") else words[0]
 
 
 def test_cpu_time_of_children_counts_and_that_of_ended_ones(start: Starter) -> None:
-    burn = "end = time.process_time() + 0.2\nwhile time.process_time() < end: pass"
-    alone = Tree(start(burn).pid).cpu_seconds() - Tree(start().pid).cpu_seconds()
+    burn = "end = time.process_time() + 0.5\nwhile time.process_time() < end: pass"
+    alone = Tree(start(burn).pid).cpu_seconds() - Tree(start().pid).cpu_seconds()  # two starts never cost the same
     ended = f"if os.fork() == 0:\n    {burn.replace(chr(10), chr(10) + '    ')}\n    os._exit(0)\nos.wait()"
     children = Tree(start("", 2, burn.replace("\n", "\n        ")).pid).cpu_seconds()
     gone = Tree(start(ended).pid).cpu_seconds()
-    assert 0.15 < alone < 1
-    assert children > 0.4
-    assert gone > 0.2
+    assert 0.2 < alone < 2
+    assert children > 1
+    assert gone > 0.5
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("1500000000\n", 1.5), ("usage_usec 2500000\nuser_usec 1\n", 2.5)])
