@@ -217,11 +217,13 @@ def test_variables_in_the_docs_are_read_by_the_code():
 
 
 def test_checksums_in_the_docs_are_those_of_the_code():
-    from helpers.sources import MNIST
+    from helpers.sources import FASHION_MNIST, MNIST
 
     page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
-    assert dict(re.findall(r"^\| `([\w-]+)` \| `([0-9a-f]{32})` \|$", page, flags=re.M)) == MNIST.md5
-    assert [mirror for mirror in MNIST.mirrors if mirror not in page] == []
+    rows = re.findall(r"^\| `([\w-]+)` \| `([0-9a-f]{32})` \| `([0-9a-f]{32})` \|$", page, flags=re.M)
+    assert {file: md5 for file, md5, _ in rows} == MNIST.md5
+    assert {file: md5 for file, _, md5 in rows} == FASHION_MNIST.md5
+    assert [mirror for mirror in (*MNIST.mirrors, *FASHION_MNIST.mirrors) if mirror not in page] == []
 
 
 def test_the_limits_in_the_docs_are_those_of_the_policy():
