@@ -243,7 +243,7 @@ def test_the_readme_and_the_executed_page_show_the_same_numbers():
     assert found[1] in page
 
 
-@pytest.mark.parametrize("part", ["part1", "part2"])
+@pytest.mark.parametrize("part", sorted(path.stem for path in (ROOT / "docs").glob("part*.md")))
 def test_the_executed_page_is_of_the_present_notebook(part):
     """Titles and words of the page are the notebook's; where they are not, run `make figures` again."""
     from tests.samples import read
