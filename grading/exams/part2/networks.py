@@ -41,10 +41,23 @@ def read_layers(model: Ref) -> Layers:
     trainable = sum(values.size for values, tensor in zip(arrays, tensors, strict=True) if _is_trainable(tensor))
     return Layers(
         sorted(layers[4], key=lambda layer: layer[0].shape[1]),
-        sorted(layers[2], key=lambda layer: -layer[0].shape[1]),
+        chain(layers[2], [weight.shape for weight, _ in layers[2]]),
         sum(values.size for values in arrays),
         trainable,
     )
+
+
+def chain(layers: list[Any], shapes: list[tuple[int, ...]]) -> list[Any]:
+    """Return the linear layers that lead to the one with 10 outputs, each the one whose outputs the next takes in."""
+    found: list[int] = []
+    wanted = 10
+    while len(found) < len(layers):
+        candidates = [i for i, shape in enumerate(shapes) if shape[0] == wanted and i not in found]
+        if not candidates:
+            break
+        found.append(max(candidates, key=lambda i: shapes[i][1]))
+        wanted = shapes[found[-1]][1]
+    return [layers[i] for i in reversed(found)]
 
 
 def _is_trainable(tensor: Any) -> bool:
@@ -174,7 +187,8 @@ def _show_units(model: Ref) -> int:
     """Let each hidden unit be 1 whatever the image, and each logit count every tenth of them; return their number."""
     state = value(model.state_dict())
     ok(isinstance(state, dict), expected="a network with a state_dict", came=state)
-    linear = sorted((name for name in state if np.ndim(state[name]) == 2), key=lambda name: -state[name].shape[1])
+    matrices = [name for name in state if np.ndim(state[name]) == 2]
+    linear = chain(matrices, [tuple(state[name].shape) for name in matrices])
     ok(len(linear) >= 2, expected="two linear layers", came=f"{len(linear)}", hint="to 128 units, then to 10")
     (hidden, units), (last, _) = ((name, state[name].shape[0]) for name in linear[-2:])
     for name, values in ((hidden, torch.zeros(state[hidden].shape)), (last, torch.zeros(state[last].shape))):

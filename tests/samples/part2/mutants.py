@@ -248,8 +248,8 @@ _TRAIN = [
     ),
     _train(
         "train-trains-on-validation",
-        {HISTORY},
-        "the loop was copied with its step",
+        {HISTORY, MODES},
+        "the loop was copied with its step, which takes gradients while validating",
         (_NO_GRAD, "        with torch.no_grad():\n            for images, labels in []:\n                pass\n        if True:\n"),
         (
             "                val_loss += criterion(logits, labels).item() * len(labels)\n",
@@ -258,7 +258,7 @@ _TRAIN = [
         ),
     ),
     _train("train-step-in-validation", {HISTORY}, "a step left over in validation", ("                val_seen += len(labels)\n", "                val_seen += len(labels)\n                optimizer.step()\n")),
-    _train("train-validates-on-training", {HISTORY, MODES}, "the wrong loader: nothing is validated", ("for images, labels in val_loader:", "for images, labels in train_loader:")),
+    _train("train-validates-on-training", {HISTORY}, "the wrong loader", ("for images, labels in val_loader:", "for images, labels in train_loader:")),
 ]
 
 _MAKE = "optimizer = make(model.parameters(), lr=learning_rate)"
@@ -424,7 +424,7 @@ _AUGMENTATION = [
     _augmentation("augmentation-larger", {AUGMENTATION}, "another size", (_AFFINE, f"transforms.Compose([{_AFFINE}, transforms.Pad(2)])")),
     _augmentation("augmentation-to-tensor", {AUGMENTATION}, "takes pictures, no tensors", (_AFFINE, f"transforms.Compose([{_AFFINE}, transforms.ToTensor()])")),
     _augmentation("augmentation-bytes", {AUGMENTATION}, "0 … 255", (_AFFINE, f"transforms.Compose([{_AFFINE}, transforms.ConvertImageDtype(torch.uint8)])")),
-    _augmentation("augmentation-three-channels", {AUGMENTATION}, "colours", (_AFFINE, f"transforms.Compose([{_AFFINE}, transforms.Grayscale(3)])")),
+    _augmentation("augmentation-three-channels", {AUGMENTATION}, "colours", (_AFFINE, f"transforms.Compose([{_AFFINE}, transforms.Lambda(lambda x: x.repeat(3, 1, 1))])")),
     _augmentation("augmentation-drawn-once", {AUGMENTATION}, "drawn when it is made", (_AFFINE, "(lambda angle: transforms.Lambda(lambda x: transforms.functional.rotate(x, angle)))(float(torch.randint(-9, 10, ())))")),
 ]
 
