@@ -49,7 +49,7 @@ def features_of_a_dataset(student: Student, rng: np.random.Generator) -> None:
     loader = DataLoader(TensorDataset(images, labels), batch_size=7)
     with torch.no_grad():
         trusted = probes.Embedder(weights).eval().features20(images).numpy()
-    loaded = student.load(probes)
+    loaded = student.load(probes, "Embedder")
     model, done = loaded.Embedder(weights), size(loaded.EVENTS)
     answered = student.embed_dataset(model, loader, device=CPU)
     with idea("features and labels of all images, in loader order", 3):
@@ -112,7 +112,7 @@ def scores_of_a_classifier(student: Student, rng: np.random.Generator) -> None:
     Split: accuracy 2; macro-F1 2; confusion matrix with a row for each true class 3; eval mode without gradients 1;
     mode restored 1.
     """
-    loaded = student.load(probes)
+    loaded = student.load(probes, "Oracle")
     occurring = np.sort(rng.choice(10, size=8, replace=False))
     y = rng.permutation(np.concatenate([occurring, rng.choice(occurring, size=32)]))
     answers = {mode: np.where(rng.random(40) < 0.45, rng.choice(occurring, size=40), y) for mode in ("eval", "train")}

@@ -57,7 +57,7 @@ def rate_falls_on_plateaus(student: Student, rng: np.random.Generator) -> None:
     Split: the four lists of train_model 3; the rate falls by factor when the validation loss has not for more than
     patience epochs 5; `lr` holds the rate used in each epoch 3; modes of training and validation 2.
     """
-    loaded, plan = student.load(probes), draw_plan(rng)
+    loaded, plan = student.load(probes, "Scripted"), draw_plan(rng)
     data, added = scripted_data(rng)
     model = loaded.Scripted(draw_weights(rng), plan.script, data.n_batches)
     settings = {"learning_rate": plan.learning_rate, "patience": plan.patience, "factor": plan.factor, "device": CPU}

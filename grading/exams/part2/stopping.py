@@ -44,7 +44,7 @@ def stops_and_restores(student: Student, rng: np.random.Generator) -> None:
     Split: stops after patience epochs in a row without a new minimum 3; the best weights restored 3; the validation
     losses of the epochs that ran, in eval mode without gradients 1; max_epochs obeyed 1.
     """
-    loaded, plan = student.load(probes), draw_plan(rng)
+    loaded, plan = student.load(probes, "Scripted"), draw_plan(rng)
     run, added = _train(student, loaded, rng, plan.script, len(plan.script) + 8, plan.patience)
     epochs = run.epochs()
     with idea("stops after patience epochs in a row without a new minimum", 3):

@@ -59,7 +59,7 @@ def optimizers_compared(student: Student, rng: np.random.Generator) -> None:
     """
     data, n_epochs = small_data(rng, n_val=40), 3
     rate, seeds = float(rng.uniform(0.02, 0.04)), [int(seed) for seed in rng.choice(10_000, 2, replace=False)]
-    loaded = student.load(probes)
+    loaded = student.load(probes, "Shifted", "Spy")
 
     def compare(seed: int, names: list[str], epochs: int) -> Comparison:
         return _compare(student, loaded, data, names, epochs=epochs, learning_rate=rate, device=CPU, seed=seed)

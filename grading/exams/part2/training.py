@@ -38,7 +38,7 @@ def training_takes_adams_steps(student: Student, rng: np.random.Generator) -> No
 
     Split: Adam at the given learning rate, a step a batch 3; the training loss falls 3.
     """
-    loaded = student.load(probes)
+    loaded = student.load(probes, "Witness")
     rate, data = float(rng.uniform(0.01, 0.03)), small_data(rng)
     model = loaded.Witness(draw_weights(rng))
     run = train(student, loaded, data, model, "train_model", epochs=4, learning_rate=rate)
@@ -77,7 +77,7 @@ def modes_and_gradients(student: Student, rng: np.random.Generator) -> None:
     Split: train mode while training 2, eval mode while validating 2, no gradients while validating 1, gradients zeroed
     for each step 2.
     """
-    loaded = student.load(probes)
+    loaded = student.load(probes, "Witness")
     rate, data, shift = float(rng.uniform(0.01, 0.03)), small_data(rng), 3.0
     model = loaded.Witness(draw_weights(rng), shift)
     run = train(student, loaded, data, model, "train_model", shift=shift, epochs=3, learning_rate=rate, device=CPU)
@@ -167,7 +167,7 @@ def history_is_exact(student: Student, rng: np.random.Generator) -> None:
     Split: four lists, a value an epoch 1; losses 2 and accuracies 2, means over the samples, of the epoch's own passes
     and of the validation after its last step; validation images never trained on 2.
     """
-    loaded = student.load(probes)
+    loaded = student.load(probes, "Witness")
     rate, data, n_epochs = float(rng.uniform(0.02, 0.05)), small_data(rng), 3
     model = loaded.Witness(draw_weights(rng))
     run = train(student, loaded, data, model, "train_model", epochs=n_epochs, learning_rate=rate, device=CPU)
