@@ -20,10 +20,12 @@ def _passes(loaded: Ref, done: int) -> list[dict[str, Any]]:
     return found
 
 
-def _mode_restored(student: Student, function: str, model: Ref, loader: DataLoader) -> None:
+def _mode_restored(student: Student, loaded: Ref, function: str, model: Ref, loader: DataLoader) -> None:
     for training in (True, False):
+        done = size(loaded.EVENTS)
         model.train(training)
         getattr(student, function)(model, loader, device=CPU)
+        _passes(loaded, done)
         came, mode = model.training, "train" if training else "eval"
         hint = "was_training = model.training at the start, model.train(was_training) at the end"
         ok(came is training, expected=f"{mode} mode again after {mode} mode", came="the other one", hint=hint)
@@ -79,7 +81,7 @@ def features_of_a_dataset(student: Student, rng: np.random.Generator) -> None:
     with idea("no gradients", 1):
         _quiet(_passes(loaded, done))
     with idea("the model's mode restored", 1):
-        _mode_restored(student, "embed_dataset", model, loader)
+        _mode_restored(student, loaded, "embed_dataset", model, loader)
 
 
 def _pair(answered: Any) -> Any:
@@ -144,7 +146,7 @@ def scores_of_a_classifier(student: Student, rng: np.random.Generator) -> None:
         ok(eval_mode, expected="eval mode for each batch", came="train mode", hint="model.eval()")
         _quiet(passes)
     with idea("the model's mode restored", 1):
-        _mode_restored(student, "evaluate", model, loader)
+        _mode_restored(student, loaded, "evaluate", model, loader)
 
 
 def _entry(answered: Any, name: str) -> Any:

@@ -133,7 +133,9 @@ def logits_of_the_layers(student: Student, rng: np.random.Generator) -> None:
         hint = "return what the last linear layer gives: the loss does the softmax itself"
         ok(not probabilities, expected="logits", came="rows of probabilities, which sum to 1", hint=hint)
         wanted = _cnn(read_layers(model), images)
-        hint = "convolution, ReLU, max-pooling, twice; flatten; linear, ReLU, dropout, linear: and no ReLU behind the last"
+        hint = (
+            "convolution, ReLU, max-pooling, twice; flatten; linear, ReLU, dropout, linear: and no ReLU behind the last"
+        )
         scale = float(np.abs(wanted).max())
         close(came, wanted, "the logits in eval mode", rtol=1e-3, atol=1e-3 * scale, hint=hint)
     with idea("dropout of one half, in train mode alone", 2):
@@ -176,7 +178,12 @@ def _dropout_right(model: Ref, images: torch.Tensor) -> None:
     # A logit counts its 12 or 13 units. With each kept by one half and doubled, counts are 2 · B(n, 1/2).
     counts = np.array([len(range(j, n_hidden, 10)) for j in range(10)])
     variance = float(np.mean((came - counts) ** 2 / counts))
-    ok(variance > 0, expected="units dropped at random in train mode", came="the same answer as in eval mode", hint=hint)
+    ok(
+        variance > 0,
+        expected="units dropped at random in train mode",
+        came="the same answer as in eval mode",
+        hint=hint,
+    )
     rate = variance / (1 + variance)  # of B(n, 1 - p) / (1 - p) the variance is n · p / (1 - p)
     # 400 squares: a standard error of 7 % of the variance, of 0.018 of the rate.
     right = 0.4 < rate < 0.6 and bool(abs(np.mean(came / counts) - 1) < 0.15)

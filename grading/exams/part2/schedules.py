@@ -92,7 +92,9 @@ def _rates_used(run: Run) -> list[np.ndarray]:
 
 
 def _rates_along(run: Run, piles_up: bool) -> tuple[list[np.ndarray], float]:
-    after = {id(noted): then for noted, then in zip(run.passes, [p.weights for p in run.passes[1:]] + [run.end], strict=True)}
+    after = {
+        id(noted): then for noted, then in zip(run.passes, [p.weights for p in run.passes[1:]] + [run.end], strict=True)
+    }
     first, second = adam(1.0)([torch.nn.Parameter(torch.zeros(1))]).defaults["betas"]
     mean, square, total, t, worst = 0.0, 0.0, 0.0, 0, 0.0
     rates = []

@@ -80,7 +80,12 @@ def optimizers_compared(student: Student, rng: np.random.Generator) -> None:
     with idea("initial weights by the seed", 1):
         firsts = [compare(seed, names[:1], 1).of(names[0]).start for seed in (seeds[0], seeds[1])]
         hint = "torch.manual_seed(seed) right before model_class()"
-        ok(np.array_equal(firsts[0], asked.of(names[0]).start), expected="the same from a seed", came="others", hint=hint)
+        ok(
+            np.array_equal(firsts[0], asked.of(names[0]).start),
+            expected="the same from a seed",
+            came="others",
+            hint=hint,
+        )
         ok(not np.array_equal(*firsts), expected="others from another seed", came="the same", hint=hint)
     with idea("each optimizer's own steps at the learning rate", 2):
         for name in names:
@@ -93,8 +98,12 @@ def optimizers_compared(student: Student, rng: np.random.Generator) -> None:
 
 def _compare(student: Student, loaded: Ref, data: Data, names: list[str], **settings: Any) -> Comparison:
     optim, done = student.library("torch.optim"), size(loaded.EVENTS)
-    spies = {name: loaded.Spy(name, getattr(optim, cls), **more) for name, (cls, more) in SETTINGS.items() if name in names}
-    came = student.compare_optimizers(loaded.Shifted, *data.loaders(), {name: spies[name] for name in names}, **settings)
+    spies = {
+        name: loaded.Spy(name, getattr(optim, cls), **more) for name, (cls, more) in SETTINGS.items() if name in names
+    }
+    came = student.compare_optimizers(
+        loaded.Shifted, *data.loaders(), {name: spies[name] for name in names}, **settings
+    )
     contenders: list[Contender] = []
     of_model: dict[Any, Contender] = {}
     for event in items(loaded.EVENTS, done + 3000)[done:]:

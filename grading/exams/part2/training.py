@@ -127,7 +127,10 @@ def _gradients_fresh(run: Run, rate: float) -> None:
 
     Anything else that may be done to gradients, as clipping, is no matter here.
     """
-    expected, hint = "one batch's gradient for each step", "optimizer.zero_grad() for each batch, before loss.backward()"
+    expected, hint = (
+        "one batch's gradient for each step",
+        "optimizer.zero_grad() for each batch, before loss.backward()",
+    )
     learning = run.start != run.end  # what the optimizer does not know is not zeroed either
     step: Pass | None = None
     before = np.zeros(0)
@@ -179,6 +182,7 @@ def history_is_exact(student: Student, rng: np.random.Generator) -> None:
     with idea("accuracies: shares of the samples", 2):
         judge_history(trusted, n_epochs, "accuracy")
     with idea("validation images are never trained on", 2):
+        run.epochs()  # nothing is earned by not training at all
         checks = sum(noted.validation for noted in run.movers())
         hint = "the pass over val_loader measures: no backward and no step in it"
         ok(checks == 0, expected="weights as they were after validation", came=f"others, {checks} times", hint=hint)

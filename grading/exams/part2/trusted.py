@@ -197,7 +197,9 @@ class Run:
     def movers(self) -> list[Pass]:
         """Return the passes after which the weights are others."""
         after = [noted.weights for noted in self.passes[1:]] + [self.end]
-        return [noted for noted, then in zip(self.passes, after, strict=True) if not np.array_equal(noted.weights, then)]
+        return [
+            noted for noted, then in zip(self.passes, after, strict=True) if not np.array_equal(noted.weights, then)
+        ]
 
     def replay(
         self, make: MakeOptimizer, *, zeroing: Zeroing = "step", training: bool | None = None
@@ -315,4 +317,3 @@ def judge_values(came: np.ndarray, wanted: list[float], name: str, hint: str, sl
     if far.any():
         first = int(far.argmax())
         raise Fail(f"`{name}` of each epoch", f"{came[first]:.4g} in epoch {first + 1}, which is something else", hint)
-
