@@ -16,7 +16,7 @@ PY := "$(BIN)/python"
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-real lint format release class grade grade-stock doctor feedback table figures bench-kernels lock clean
+.PHONY: help install demo test test-all test-real lint format release class grade grade-stock doctor feedback table figures bench-kernels bench-grading bench-copies lock clean
 
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,12 @@ figures: $(INSTALLED)  ## run Part I in full and keep its figures and numbers in
 
 bench-kernels: $(INSTALLED)  ## what a kernel costs: stock, forked, forked into the sandbox; kept in docs/
 	@$(PY) -m benchmarks.kernels --write
+
+bench-grading: $(INSTALLED)  ## what grading costs: stock nbgrader, the engine, and the floor; kept in docs/
+	@$(PY) -m benchmarks.grading costs --write
+
+bench-copies: $(INSTALLED)  ## the memory of a run of 300 submissions; kept in docs/
+	@$(PY) -m benchmarks.grading copies --write
 
 lock: $(INSTALLED)  ## resolve requirements.lock anew (versions and hashes, no addresses)
 	@$(PY) -m uv pip compile pyproject.toml helpers/pyproject.toml --extra dev --universal --python-version 3.11 \

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -32,8 +31,15 @@ def configuration(root: Path) -> Config:
         os.environ.update(environment)  # the file sets a seed for stock nbgrader
 
 
-def grade(part: str, root: Path, options: Options, console: Console) -> Report:
+def grade(
+    part: str, root: Path, options: Options, console: Console, make: Callable[[], Executor] | None = None
+) -> Report:
     """Grade a part, with a bar that shows how far it is, who is being graded and how long it takes.
+
+    Parameters
+    ----------
+    make
+        Makes what runs the submissions, in place of what the options say.
 
     Raises
     ------
@@ -56,7 +62,7 @@ def grade(part: str, root: Path, options: Options, console: Console) -> Report:
             running = ", ".join(standing.running[:3])
             bars.update(bar, total=standing.total, completed=standing.done, description=running or "nothing to do")
 
-        return run(part, root, options, recorder, executors(options), told)
+        return run(part, root, options, recorder, make or executors(options), told)
 
 
 def executors(options: Options) -> Callable[[], Executor]:
@@ -104,6 +110,7 @@ def summary(report: Report) -> list[str]:
             lines.append(f"[yellow]{outcome.student}: {outcome.status}: {escape(outcome.reason)}[/yellow]")
         for name, reason in outcome.failures.items():
             lines.append(f"[yellow]{outcome.student}: {name} has no verdict: {escape(reason)}[/yellow]")
+        lines += [f"[yellow]{outcome.student}: look at this: {escape(what)}[/yellow]" for what in outcome.suspicions]
         if outcome.sandbox != "full":
             lines.append(f"[red]{outcome.student}: graded without a sandbox[/red]")
     lines += [f"[red]{escape(reason)}; run again[/red]" for reason in report.unrecorded.values()]
@@ -122,6 +129,7 @@ def standing(part: str, root: Path) -> list[tuple[str, str, str]]:
         elif not recorded:
             rows.append((student, "not recorded", "run again"))
         else:
-            reason: Any = outcome.reason or "; ".join([outcome.ended, *outcome.notices]).strip("; ")
+            told = [outcome.ended, *outcome.notices, *(f"look at this: {what}" for what in outcome.suspicions)]
+            reason = outcome.reason or "; ".join(filter(None, told))
             rows.append((student, outcome.status, reason))
     return rows

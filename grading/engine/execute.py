@@ -30,6 +30,7 @@ from grading.sandbox.policy import Limits
 
 _REPLY_SECONDS = 15.0
 _LEAST_PATIENCE_SECONDS = 2.0
+_MOST_NAMES = 20
 
 
 class KernelLostError(RuntimeError):
@@ -218,9 +219,20 @@ class _Run:
                 except Exception:  # none yet, or one that can't be read
                     continue
                 if answered == request:
+                    self._notice_replaced(reply)
                     return
             await manager.interrupt_kernel()
         await manager.provisioner.kill()
+
+    def _notice_replaced(self, reply: dict[str, Any]) -> None:
+        """Keep what the kernel says was replaced in it: a claim, as all that comes from there."""
+        content = reply.get("content")
+        claimed = content.get("replaced") if isinstance(content, dict) else None
+        names = claimed[:_MOST_NAMES] if isinstance(claimed, list) else []
+        for name in [name for name in names if isinstance(name, str) and name.isprintable()]:
+            told = f"the notebook has put something of its own in the place of {name[:100]}"
+            if told not in self._result.suspicions:
+                self._result.suspicions.append(told)
 
     def _leave_no_test_without_outcome(self) -> None:
         """Give the exams behind a kernel's end the verdict that nobody answered."""

@@ -27,6 +27,7 @@ from traitlets import default
 from grading.sandbox.messages import CHANNELS, SOCKETS, Request
 from grading.sandbox.outputs import OUTPUTS, OutputMeter, size
 from grading.sandbox.policy import Limits
+from grading.sandbox.tampering import replaced, snapshot
 from grading.serve import answer
 
 CELL_STARTS, CELL_ENDS = b"(", b")"
@@ -72,11 +73,11 @@ class SupervisedKernel(IPythonKernel):
     async def exam_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
         """Answer an examiner about the notebook's names, in a fork, until the exam is over."""
         app, shell, session = _parts(self)
-        content = {"status": "ok"}
+        content: dict[str, Any] = {"status": "ok", "replaced": replaced(app.found)}
         try:
             app.serve_exam(shell.user_ns, int(parent["content"]["seed"]))
         except Exception as error:  # no process left to fork: this exam is lost, and the kernel lives on
-            content = {"status": "error", "ename": type(error).__name__, "evalue": str(error)}
+            content |= {"status": "error", "ename": type(error).__name__, "evalue": str(error)}
         session.send(stream, "exam_reply", content, parent, ident)
 
     async def do_execute(self, *arguments: Any, **options: Any) -> Any:
@@ -105,6 +106,8 @@ class SandboxKernelApp(IPKernelApp):
     listeners = AnyTrait()
     supervisor = AnyTrait()
     limits = AnyTrait(Limits())
+    found = AnyTrait({})
+    """What there was before the first cell; see `tampering`."""
 
     @default("session")
     def _capped_session(self) -> Session:
@@ -194,6 +197,7 @@ def run(request: Request, listeners: list[int], supervisor: int) -> None:
         listeners=dict(zip(ports, listeners, strict=True)), supervisor=supervisor, limits=Limits.of(request.limits)
     )
     app.initialize(sys.argv[1:])
+    app.found = snapshot()
     app.start()
     # What the student registered for the end runs; the interpreter's own farewell to all its modules takes seconds.
     atexit._run_exitfuncs()

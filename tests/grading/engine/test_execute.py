@@ -85,6 +85,43 @@ def test_the_verdict_stands_below_its_test_as_text_and_as_a_score() -> None:
     nbformat.validate(done.notebook)
 
 
+def test_a_test_that_was_moved_forward_waits_for_those_before_it() -> None:
+    """What an exam lends of an earlier task would otherwise be handed in for it."""
+    done = run(ADD, "def double(x): return 2 * x", DOUBLE, RIGHT)
+    assert list(done.verdicts) == [DOUBLE, ADD]
+    assert scores(done) == {DOUBLE: 2, ADD: 0}  # judged where the one that it waited for stands
+    assert [shown(done, place) for place in (0, 2)] == [told(done.verdicts[name]) for name in (ADD, DOUBLE)]
+
+
+@pytest.mark.parametrize(
+    ("cell", "named"),
+    [
+        ("import builtins; builtins.sum = lambda *a: 5", ["builtins.sum"]),
+        (
+            "import numpy as np; np.allclose = np.array_equal = lambda *a, **k: True",
+            ["numpy.allclose", "numpy.array_equal"],
+        ),
+        ("from grading import agent; agent._OPERATIONS['name'] = print", ["grading.agent._OPERATIONS.name"]),
+        ("from grading.agent import Agent; del Agent._load", ["grading.agent.Agent._load"]),
+        ("print = sum = lambda *a: 5; import numpy as np; np.my_own = print; import torch, sklearn, seaborn", []),
+    ],
+)
+def test_what_a_notebook_puts_in_the_place_of_what_it_found_is_noticed(cell: str, named: list[str]) -> None:
+    done = run(RIGHT, cell, DOUBLE, ADD)
+    assert done.suspicions == [f"the notebook has put something of its own in the place of {name}" for name in named]
+    assert done.verdicts[DOUBLE].score == 2 or named
+
+
+@pytest.mark.parametrize(
+    "claim", ["5", "None", "'x' * 10 ** 6", "{'a': 1}", "[5, None, 'a\\x1b[31mb', ['x'], 'y' * 500] * 9"]
+)
+def test_what_a_kernel_claims_to_have_replaced_is_bounded_text(claim: str) -> None:
+    lie = f"from grading.sandbox import kernel; kernel.replaced = lambda found: {claim}"
+    suspicions = run(RIGHT, lie, DOUBLE).suspicions
+    assert all(told.isprintable() and len(told) < 200 for told in suspicions)
+    assert len(suspicions) <= 1
+
+
 @pytest.mark.parametrize(
     "behind",
     [
