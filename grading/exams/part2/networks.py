@@ -105,9 +105,9 @@ def layers_as_stated(student: Student, rng: np.random.Generator) -> None:
         ok(came == [(128, 64 * 7 * 7), (10, 128)], expected=expected, came=f"weights {came}", hint=hint)
     with idea("421,642 trainable parameters", 2):
         hint = "weights and biases of the four layers, nothing else"
-        came = f"{layers.n_parameters:,}, of which {layers.n_trainable:,} trainable"
+        numbers = f"{layers.n_parameters:,}, of which {layers.n_trainable:,} trainable"
         right = layers.n_parameters == layers.n_trainable == 421_642
-        ok(right, expected="421,642 parameters, all trainable", came=came, hint=hint)
+        ok(right, expected="421,642 parameters, all trainable", came=numbers, hint=hint)
 
 
 # --- test-cnn-forward ---------------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ def layers_as_stated(student: Student, rng: np.random.Generator) -> None:
 
 @exam("test-cnn-forward", points=7)
 def logits_of_the_layers(student: Student, rng: np.random.Generator) -> None:
-    """Answers compared with those of the network's own weights; wrong sizes of layers cost `test-cnn-architecture` alone.
+    """Answers compared with those of the network's own weights; wrong sizes cost `test-cnn-architecture` alone.
 
     Split: a row of 10 for batches of any size 2; logits of the layers in their order, in eval mode, 3; half of the 128
     units dropped in train mode alone 2.

@@ -1,6 +1,7 @@
 """The exam of the learning rate that falls on a plateau: which rates were used, and which were logged."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,8 +9,8 @@ import torch
 from grading.exam import exam, idea
 from grading.exams.part2 import probes
 from grading.exams.part2.scripts import scripted_data, scripted_history
-from grading.exams.part2.trusted import CPU, HISTORY, Run, adam, draw_weights, gradient, history, train
 from grading.exams.part2.training import modes_right
+from grading.exams.part2.trusted import CPU, HISTORY, Run, adam, draw_weights, gradient, history, train
 from grading.handle import Student
 from grading.judge import Fail, ok
 
@@ -60,8 +61,8 @@ def rate_falls_on_plateaus(student: Student, rng: np.random.Generator) -> None:
     loaded, plan = student.load(probes, "Scripted"), draw_plan(rng)
     data, added = scripted_data(rng)
     model = loaded.Scripted(draw_weights(rng), plan.script, data.n_batches)
-    settings = {"learning_rate": plan.learning_rate, "patience": plan.patience, "factor": plan.factor, "device": CPU}
-    run = train(student, loaded, data, model, "train_with_scheduler", epochs=N_EPOCHS, **settings)
+    settings: dict[str, Any] = {"learning_rate": plan.learning_rate, "patience": plan.patience, "factor": plan.factor}
+    run = train(student, loaded, data, model, "train_with_scheduler", epochs=N_EPOCHS, device=CPU, **settings)
     scheduled = plan.rates([loss + float(added.mean()) for loss in plan.script])
     with idea("the four lists of train_model", 3):
         history(run.answer, N_EPOCHS, *HISTORY)
@@ -96,14 +97,15 @@ def _rates_along(run: Run, piles_up: bool) -> tuple[list[np.ndarray], float]:
         id(noted): then for noted, then in zip(run.passes, [p.weights for p in run.passes[1:]] + [run.end], strict=True)
     }
     first, second = adam(1.0)([torch.nn.Parameter(torch.zeros(1))]).defaults["betas"]
-    mean, square, total, t, worst = 0.0, 0.0, 0.0, 0, 0.0
+    mean, square, total = (np.zeros_like(run.start, dtype=float) for _ in range(3))
+    t, worst = 0, 0.0
     rates = []
     for epoch in run.epochs():
         rates.append(np.zeros(len(epoch.steps)))
         for i, noted in enumerate(epoch.steps):
             t += 1
             own = gradient(noted.weights, *run.batch(noted), training=True).astype(float)
-            total = own + (total if piles_up else 0.0)
+            total = own + (total if piles_up else 0)
             mean, square = first * mean + (1 - first) * total, second * square + (1 - second) * total**2
             direction = (mean / (1 - first**t)) / (np.sqrt(square / (1 - second**t)) + 1e-8)
             moved = (noted.weights - after[id(noted)]).astype(float)

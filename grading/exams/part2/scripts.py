@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from grading.exams.part2.trusted import Data, Run, history, images_of_blocks, judge_values, small_data
 from grading.exams.part2.training import judge_history
+from grading.exams.part2.trusted import Data, Run, history, images_of_blocks, judge_values, small_data
 
 
 def scripted_data(rng: np.random.Generator) -> tuple[Data, np.ndarray]:

@@ -7,8 +7,8 @@ import numpy as np
 from grading.exam import exam, idea
 from grading.exams.part2 import probes
 from grading.exams.part2.scripts import scripted_data
-from grading.exams.part2.trusted import CPU, Run, draw_weights, history, judge_values, train
 from grading.exams.part2.training import modes_right
+from grading.exams.part2.trusted import CPU, Run, draw_weights, history, judge_values, train
 from grading.handle import Ref, Student
 from grading.judge import ok
 
@@ -75,5 +75,5 @@ def _train(
 ) -> tuple[Run, np.ndarray]:
     data, added = scripted_data(rng)
     model = loaded.Scripted(draw_weights(rng), script, data.n_batches)
-    settings = {"max_epochs": max_epochs, "patience": patience, "learning_rate": 0.01, "device": CPU}
-    return train(student, loaded, data, model, "train_with_early_stopping", **settings), added
+    function, limits = "train_with_early_stopping", {"max_epochs": max_epochs, "patience": patience}
+    return train(student, loaded, data, model, function, **limits, learning_rate=0.01, device=CPU), added

@@ -113,7 +113,7 @@ def _some(checks: list[Pass]) -> None:
 
 def _reported_in_eval_mode(run: Run, epochs: list[Epoch], hint: str) -> None:
     """Fail where the losses that came are those of train mode; any other mistake in them costs elsewhere."""
-    if not isinstance(run.answer, dict) or np.shape(run.answer.get("val_loss")) != (len(epochs),):
+    if not isinstance(run.answer, dict) or np.shape(run.answer.get("val_loss", ())) != (len(epochs),):
         return
     came = history(run.answer, len(epochs), "val_loss")["val_loss"]
     other = np.array([run.measure(epoch.checks, training=True).loss for epoch in epochs if epoch.checks])

@@ -204,7 +204,7 @@ class Run:
     def replay(
         self, make: MakeOptimizer, *, zeroing: Zeroing = "step", training: bool | None = None
     ) -> list[np.ndarray]:
-        """Return the weights before the first and after each step of a trusted optimizer on the batches that moved them.
+        """Return the weights before and after each step of a trusted optimizer, on the batches that moved them.
 
         Parameters
         ----------

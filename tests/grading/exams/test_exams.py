@@ -5,6 +5,7 @@ import io
 import re
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -14,11 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from grading.exam import Exam, Verdict, load_exams, run
 from grading.handle import in_process
-from tests.samples import ROOT, Cells, exchange, namespace, read, read_cells, solution_cells
-from tests.samples.part1 import mutants as mutants1
-from tests.samples.part1 import styles as styles1
-from tests.samples.part2 import mutants as mutants2
-from tests.samples.part2 import styles as styles2
+from tests.samples import Cells, exchange, namespace, read, read_cells, solution_cells
+from tests.samples.catalogue import BASE, MUTANTS, PARTS, REFERENCE, RIGHT, STYLES, TESTS_OF, Mutant, Style, tests_of
 from tests.samples.submissions import classroom
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -27,38 +25,6 @@ from lying import lying_sessions
 
 EXAMS: dict[str, Exam] = {
     key: exam for key, exam in load_exams().items() if exam.module.startswith("grading.exams.part")
-}
-PARTS = ("part1", "part2")
-REFERENCE: dict[str, Cells] = {part: solution_cells("source", part) for part in PARTS}
-# What mutants and styles exchange passages of. In Part II that is a plain solution beside them: the reference's loops
-# are short, and many a mistake has no place in them.
-BASE: dict[str, Cells] = {"part1": REFERENCE["part1"], "part2": mutants2.BASE}
-MUTANTS = [("part1", mutant) for mutant in mutants1.MUTANTS] + [("part2", mutant) for mutant in mutants2.MUTANTS]
-STYLES = [("part1", style) for style in styles1.STYLES] + [("part2", style) for style in styles2.STYLES]
-RIGHT = sorted((ROOT / "tests" / "samples").glob("part*/right/*.py"))
-
-# The test cells of each task; those of another task never depend on it (`test_tasks_are_independent`).
-TESTS_OF = {
-    "part1": {
-        "mlp-from-scratch": [key for key in EXAMS if key.startswith("test-mlp-")],
-        "batch-size-study": ["test-batch-size-study"],
-        "svm-grid-search": ["test-svm-grid-search"],
-        "sklearn-wrapper": ["test-sklearn-wrapper"],
-        "compare-classifiers": ["test-compare-classifiers"],
-        "k-fold": ["bonus-k-fold"],
-        "classical-baselines": ["bonus-classical-baselines"],
-    },
-    "part2": {
-        "simple-cnn": [key for key in EXAMS if key.startswith("test-cnn-")],
-        "train-model": [key for key in EXAMS if key.startswith("test-train-")],
-        "compare-optimizers": ["test-compare-optimizers"],
-        "lr-scheduling": ["test-lr-scheduling"],
-        "embedding-mlp": ["test-embedding-mlp"],
-        "embed-dataset": ["test-embed-dataset"],
-        "cross-domain": ["test-evaluate"],
-        "early-stopping": ["bonus-early-stopping"],
-        "augmentation": ["bonus-augmentation"],
-    },
 }
 each_part = pytest.mark.parametrize("part", PARTS)
 each_right_solution = pytest.mark.parametrize("path", RIGHT, ids=lambda path: f"{path.parts[-3]}-{path.stem}")
@@ -76,10 +42,6 @@ def single_threaded():
     torch.set_num_threads(before)
 
 
-def exams_of(part: str) -> list[str]:
-    return [key for keys in TESTS_OF[part].values() for key in keys]
-
-
 def names_of(part: str, cells: Cells) -> dict[str, object]:
     names = namespace(part, cells)
     assert "_errors" not in names, names["_errors"]
@@ -91,7 +53,7 @@ def reference(part: str) -> dict[str, object]:
     return names_of(part, REFERENCE[part])
 
 
-def verdicts(names: dict[str, object], exam_ids: list[str], seed: int = 0) -> dict[str, Verdict]:
+def verdicts(names: dict[str, object], exam_ids: Sequence[str], seed: int = 0) -> dict[str, Verdict]:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         return {key: run(EXAMS[key], in_process(names), seed) for key in exam_ids}
 
@@ -104,7 +66,7 @@ def told(results: dict[str, Verdict], exam_ids: set[str]) -> str:
     return "\n".join(line for key in sorted(exam_ids) for line in results[key].lines())
 
 
-def keeps_all(names: dict[str, object], exam_ids: list[str], seed: int = 0) -> None:
+def keeps_all(names: dict[str, object], exam_ids: Sequence[str], seed: int = 0) -> None:
     results = verdicts(names, exam_ids, seed)
     assert not lost(results), told(results, lost(results))
 
@@ -121,7 +83,7 @@ def points_of_cells(part: str) -> dict[str, float]:
 def test_every_test_cell_has_its_exam(part):
     exams = {key: exam for key, exam in EXAMS.items() if exam.module.startswith(f"grading.exams.{part}")}
     assert {key: exam.points for key, exam in exams.items()} == points_of_cells(part)
-    assert sorted(exams) == sorted(exams_of(part))
+    assert sorted(exams) == sorted(tests_of(part))
 
 
 @pytest.mark.parametrize("seed", [0, 2186567311])  # at the second one the loss of the wrong labels does not fall
@@ -135,20 +97,20 @@ def test_labels_of_others_cost_their_own_idea_alone(seed):
 @each_part
 @pytest.mark.parametrize("seed", range(5))
 def test_reference_keeps_every_point(part, seed):
-    keeps_all(reference(part), exams_of(part), seed)
+    keeps_all(reference(part), tests_of(part), seed)
 
 
 @pytest.mark.slow
 @each_part
 @pytest.mark.parametrize("seed", range(5, 50))
 def test_no_seed_takes_points_from_the_reference(part, seed):
-    keeps_all(reference(part), exams_of(part), seed)
+    keeps_all(reference(part), tests_of(part), seed)
 
 
 @each_right_solution
 def test_other_right_solutions_keep_every_point(path):
     part = path.parts[-3]
-    keeps_all(names_of(part, read_cells(path)), exams_of(part))
+    keeps_all(names_of(part, read_cells(path)), tests_of(part))
 
 
 @pytest.mark.slow
@@ -156,10 +118,10 @@ def test_other_right_solutions_keep_every_point(path):
 @each_right_solution
 def test_no_seed_takes_points_from_right_solutions(path, seed):
     part = path.parts[-3]
-    keeps_all(names_of(part, read_cells(path)), exams_of(part), seed)
+    keeps_all(names_of(part, read_cells(path)), tests_of(part), seed)
 
 
-def styled(part: str, style: styles1.Style | styles2.Style) -> dict[str, object]:
+def styled(part: str, style: Style) -> dict[str, object]:
     if style.source is not None:
         return names_of(part, {**BASE[part], style.cell: style.source})
     return names_of(part, exchange(BASE[part], style.cell, *style.passages))
@@ -174,7 +136,7 @@ def test_unusual_styles_keep_every_point(part, style):
 @pytest.mark.parametrize("seed", [1, 2])
 @each_style
 def test_unusual_styles_keep_every_point_of_all_cells(part, style, seed):
-    keeps_all(styled(part, style), exams_of(part), seed)
+    keeps_all(styled(part, style), tests_of(part), seed)
 
 
 # --- what is not attempted ----------------------------------------------------------------------------------------
@@ -182,7 +144,7 @@ def test_unusual_styles_keep_every_point_of_all_cells(part, style, seed):
 
 @each_part
 def test_blank_release_earns_nothing(part):
-    for verdict in verdicts(names_of(part, solution_cells("release", part)), exams_of(part)).values():
+    for verdict in verdicts(names_of(part, solution_cells("release", part)), tests_of(part)).values():
         assert verdict.score == 0, verdict.lines()
         assert {reason.kind for reason in verdict.reasons} == {"not attempted"}, verdict.lines()
 
@@ -190,14 +152,14 @@ def test_blank_release_earns_nothing(part):
 @pytest.mark.parametrize(("part", "cell"), [(part, cell) for part in PARTS for cell in TESTS_OF[part]])
 def test_tasks_are_independent(part, cell):
     blank = solution_cells("release", part)[cell]
-    results = verdicts(names_of(part, {**REFERENCE[part], cell: blank}), exams_of(part))
+    results = verdicts(names_of(part, {**REFERENCE[part], cell: blank}), tests_of(part))
     assert lost(results) == set(TESTS_OF[part][cell]), told(results, lost(results) - set(TESTS_OF[part][cell]))
 
 
 # --- mistakes -----------------------------------------------------------------------------------------------------
 
 
-def costs_what_it_must(part: str, mutant: mutants1.Mutant | mutants2.Mutant, exam_ids: list[str], seed: int) -> None:
+def costs_what_it_must(part: str, mutant: Mutant, exam_ids: Sequence[str], seed: int) -> None:
     results = verdicts(names_of(part, exchange(BASE[part], mutant.cell, *mutant.passages)), exam_ids, seed)
     missed, spilt = mutant.loses - lost(results), lost(results) - mutant.loses
     assert not missed, f"{mutant.why}: keeps all points of {sorted(missed)}"
@@ -213,14 +175,14 @@ def test_a_mistake_costs_its_own_cells_alone(part, mutant):
 @pytest.mark.parametrize("seed", range(1, 6))
 @each_mutant
 def test_a_mistake_costs_its_own_cells_alone_for_any_seed(part, mutant, seed):
-    costs_what_it_must(part, mutant, exams_of(part), seed)
+    costs_what_it_must(part, mutant, tests_of(part), seed)
 
 
 # --- ideas and their points ---------------------------------------------------------------------------------------
 
 
 def part_of(exam_id: str) -> str:
-    return next(part for part in PARTS if exam_id in exams_of(part))
+    return next(part for part in PARTS if exam_id in tests_of(part))
 
 
 @cache

@@ -15,7 +15,8 @@ ANSWERS = {
     "discuss-cross-domain": "The network knows the digits of one data set, and has no word for a boot: it answers the "
     "digit that lies nearest, often surely. About a tenth is right by chance. Before I let it loose on new images I "
     "would label a few hundred of them and look at the confusion matrix.",
-    "discuss-architecture": "A third convolution gained 0.1 points and took a third longer; twice the filters gained as "
+    "discuss-architecture": "A third convolution gained 0.1 points and took a third longer; twice the "
+    "filters gained as "
     "much at four times the parameters; filters of 5 × 5 gained nothing.",
 }
 CNN_TESTS = {"test-cnn-architecture": 8.0, "test-cnn-forward": 7.0}

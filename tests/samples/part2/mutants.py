@@ -363,7 +363,8 @@ _TRAIN = [
         "training loss measured once more, after the epoch",
         (
             '        history["train_loss"].append(total_loss / seen)\n',
-            "        with torch.no_grad():\n            again = [criterion(model(x), y).item() * len(y) for x, y in train_loader]\n"
+            "        with torch.no_grad():\n"
+            "            again = [criterion(model(x), y).item() * len(y) for x, y in train_loader]\n"
             '        history["train_loss"].append(sum(again) / seen)\n',
         ),
     ),
@@ -373,11 +374,13 @@ _TRAIN = [
         "the loop was copied with its step, which takes gradients while validating",
         (
             _NO_GRAD,
-            "        with torch.no_grad():\n            for images, labels in []:\n                pass\n        if True:\n",
+            "        with torch.no_grad():\n            for images, labels in []:\n                pass\n"
+            "        if True:\n",
         ),
         (
             "                val_loss += criterion(logits, labels).item() * len(labels)\n",
-            "                optimizer.zero_grad()\n                loss = criterion(logits, labels)\n                loss.backward()\n"
+            "                optimizer.zero_grad()\n                loss = criterion(logits, labels)\n"
+            "                loss.backward()\n"
             "                optimizer.step()\n                val_loss += loss.item() * len(labels)\n",
         ),
     ),
@@ -430,7 +433,8 @@ _COMPARE = [
         "the optimizers given are not used",
         (
             _MAKE,
-            "make(model.parameters(), lr=learning_rate)\n        optimizer = optim.Adam(model.parameters(), lr=learning_rate)",
+            "make(model.parameters(), lr=learning_rate)\n"
+            "        optimizer = optim.Adam(model.parameters(), lr=learning_rate)",
         ),
     ),
     _compare("compare-no-zero-grad", {COMPARE}, "gradients pile up", ("                optimizer.zero_grad()\n", "")),
@@ -581,7 +585,8 @@ _SCHEDULE = [
         (_LOG, ""),
         (
             "            seen += len(labels)\n        model.eval()",
-            '            seen += len(labels)\n            history["lr"].append(optimizer.param_groups[0]["lr"])\n        model.eval()',
+            "            seen += len(labels)\n"
+            '            history["lr"].append(optimizer.param_groups[0]["lr"])\n        model.eval()',
         ),
     ),
     _schedule(
@@ -1011,7 +1016,8 @@ _AUGMENTATION = [
         "drawn when it is made",
         (
             _AFFINE,
-            "(lambda angle: transforms.Lambda(lambda x: transforms.functional.rotate(x, angle)))(float(torch.randint(-9, 10, ())))",
+            "(lambda angle: transforms.Lambda(lambda x: transforms.functional.rotate(x, "
+            "angle)))(float(torch.randint(-9, 10, ())))",
         ),
     ),
 ]

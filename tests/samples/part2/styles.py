@@ -355,7 +355,8 @@ _TRAIN = [
         "train-looks-first",
         (
             "    for epoch in range(epochs):\n",
-            "    model.eval()\n    with torch.no_grad():\n        for images, labels in val_loader:\n            criterion(model(images.to(device)), labels.to(device))\n    for epoch in range(epochs):\n",
+            "    model.eval()\n    with torch.no_grad():\n        for images, labels in val_loader:\n"
+            "            criterion(model(images.to(device)), labels.to(device))\n    for epoch in range(epochs):\n",
         ),
     ),
     _train(
@@ -483,7 +484,9 @@ def train_with_scheduler(
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-            loss_sum, hits, count = loss_sum + float(loss) * len(y), hits + int((z.argmax(1) == y).sum()), count + len(y)
+            loss_sum += float(loss) * len(y)
+            hits += int((z.argmax(1) == y).sum())
+            count += len(y)
         return loss_sum / count, hits / count
 
     for _ in range(epochs):
@@ -711,7 +714,8 @@ def evaluate(model, loader, device=None):
     precision = np.divide(right, found, out=np.zeros(10), where=found > 0)
     recall = np.divide(right, true, out=np.zeros(10), where=occurs)
     f1 = np.divide(2 * precision * recall, precision + recall, out=np.zeros(10), where=right > 0)
-    return {"macro_f1": f1[occurs].mean(), "confusion": confusion, "accuracy": right.sum() / counts.sum(), "n": counts.sum()}
+    n = counts.sum()
+    return {"macro_f1": f1[occurs].mean(), "confusion": confusion, "accuracy": right.sum() / n, "n": n}
 """,
     ),
     _evaluate("evaluate-list-for-matrix", ("labels=range(10)),", "labels=range(10)).tolist(),")),
@@ -719,7 +723,8 @@ def evaluate(model, loader, device=None):
         "evaluate-report",
         (
             'f1_score(y_true, y_pred, average="macro")',
-            '__import__("sklearn.metrics").metrics.classification_report(y_true, y_pred, output_dict=True)["macro avg"]["f1-score"]',
+            '__import__("sklearn.metrics").metrics.classification_report(y_true, y_pred, '
+            'output_dict=True)["macro avg"]["f1-score"]',
         ),
     ),
     _evaluate(
@@ -742,7 +747,8 @@ _STOPPING = [
         "stopping-file",
         (
             _SNAPSHOT,
-            "            file = __import__('io').BytesIO()\n            torch.save(model.state_dict(), file)\n            file.seek(0)\n            best_weights = torch.load(file)\n",
+            "            file = __import__('io').BytesIO()\n            torch.save(model.state_dict(), file)\n"
+            "            file.seek(0)\n            best_weights = torch.load(file)\n",
         ),
     ),
     _stopping("stopping-copies-model", (_SNAPSHOT, "            best_weights = copy.deepcopy(model).state_dict()\n")),
@@ -772,7 +778,8 @@ _STOPPING = [
         "stopping-restores-in-place",
         (
             "    model.load_state_dict(best_weights)\n",
-            "    with torch.no_grad():\n        for name, values in model.named_parameters():\n            values.copy_(best_weights[name])\n",
+            "    with torch.no_grad():\n        for name, values in model.named_parameters():\n"
+            "            values.copy_(best_weights[name])\n",
         ),
     ),
     _stopping(
@@ -782,7 +789,8 @@ _STOPPING = [
         "stopping-tests-once-more",
         (
             "    return history",
-            "    model.eval()\n    with torch.no_grad():\n        for images, labels in val_loader:\n            model(images.to(device))\n    return history",
+            "    model.eval()\n    with torch.no_grad():\n        for images, labels in val_loader:\n"
+            "            model(images.to(device))\n    return history",
         ),
     ),
 ]
