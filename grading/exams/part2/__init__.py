@@ -1,5 +1,5 @@
-"""The exams of Part II: the networks, their training, what is measured on them, and the bonus tasks."""
+"""The exams of Part II: the networks, their training, what follows the validation loss, and what is measured."""
 
-from grading.exams.part2 import augmentation, measuring, networks, schedules, stopping, studies, training
+from grading.exams.part2 import augmentation, measuring, networks, plateaus, studies, training
 
-__all__ = ["augmentation", "measuring", "networks", "schedules", "stopping", "studies", "training"]
+__all__ = ["augmentation", "measuring", "networks", "plateaus", "studies", "training"]

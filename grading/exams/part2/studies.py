@@ -8,7 +8,8 @@ import torch
 
 from grading.exam import exam, idea
 from grading.exams.part2 import probes
-from grading.exams.part2.trusted import CPU, N_WEIGHTS, Data, Pass, Run, judge_values, read_pass, small_data
+from grading.exams.part2.runs import Pass, Run, judge_values, read_pass
+from grading.exams.part2.trusted import CPU, N_WEIGHTS, Data, small_data
 from grading.handle import Ref, Student, items, size
 from grading.judge import Fail, array, number, ok
 

@@ -8,22 +8,18 @@ import numpy as np
 
 from grading.exam import exam, idea
 from grading.exams.part2 import probes
-from grading.exams.part2.trusted import (
-    CPU,
+from grading.exams.part2.runs import (
     HISTORY,
     Epoch,
     Pass,
     Run,
     adam,
-    answer,
-    draw_weights,
-    gradient,
+    demand_checks,
     history,
-    judge_values,
-    mean_loss,
-    small_data,
+    judge_history,
     train,
 )
+from grading.exams.part2.trusted import CPU, answer, draw_lesson, draw_weights, gradient, mean_loss, small_data
 from grading.handle import Student
 from grading.judge import ok
 
@@ -92,23 +88,18 @@ def modes_and_gradients(student: Student, rng: np.random.Generator) -> None:
         in_eval_mode = run.agrees(run.replay(adam(rate), training=False))
         ok(not in_eval_mode, expected="weights as train mode leads to", came="those of eval mode", hint=hint)
     with idea("eval mode while validating", 2):
-        _some(checks)
+        demand_checks(checks)
         wrong = sum(noted.training for noted in checks)
         hint = "model.eval() before the pass over val_loader"
         ok(wrong == 0, expected="eval mode for each validation batch", came=f"train mode for {wrong}", hint=hint)
         _reported_in_eval_mode(run, epochs, hint)
     with idea("no gradients while validating", 1):
-        _some(checks)
+        demand_checks(checks)
         wrong = sum(noted.with_gradient for noted in checks)
         hint = "with torch.no_grad(): around the pass over val_loader"
         ok(wrong == 0, expected="no gradients for validation batches", came=f"gradients for {wrong}", hint=hint)
     with idea("gradients zeroed for each step", 2):
         _gradients_fresh(run, rate)
-
-
-def _some(checks: list[Pass]) -> None:
-    hint = "after each epoch's steps, a pass over val_loader"
-    ok(bool(checks), expected="validation by model(images)", came="none", hint=hint)
 
 
 def _reported_in_eval_mode(run: Run, epochs: list[Epoch], hint: str) -> None:
@@ -171,8 +162,9 @@ def history_is_exact(student: Student, rng: np.random.Generator) -> None:
     and of the validation after its last step; validation images never trained on 2.
     """
     loaded = student.load(probes, "Witness")
-    rate, data, n_epochs = float(rng.uniform(0.02, 0.05)), small_data(rng), 3
-    model = loaded.Witness(draw_weights(rng))
+    rate, n_epochs = float(rng.uniform(0.02, 0.05)), 3
+    data, weights = draw_lesson(rng, rate, n_epochs)
+    model = loaded.Witness(weights)
     run = train(student, loaded, data, model, "train_model", epochs=n_epochs, learning_rate=rate, device=CPU)
     with idea("four lists, one value an epoch", 1):
         history(run.answer, n_epochs, *HISTORY)
@@ -186,36 +178,3 @@ def history_is_exact(student: Student, rng: np.random.Generator) -> None:
         checks = sum(noted.validation for noted in run.movers())
         hint = "the pass over val_loader measures: no backward and no step in it"
         ok(checks == 0, expected="weights as they were after validation", came=f"others, {checks} times", hint=hint)
-
-
-def judge_history(run: Run, n_epochs: int, what: str, *, validation: bool = True) -> None:
-    """Judge `train_…` and perhaps `val_…`, loss or accuracy, by the weights of each pass."""
-    names = [f"train_{what}", f"val_{what}"][: 1 + validation]
-    came = history(run.answer, n_epochs, *names)
-    epochs = run.epochs()
-    hints = {
-        "train_loss": "add up loss.item() * len(labels) over the batches, divide by the number of samples: "
-        "the last batch is short",
-        "val_loss": "add up loss.item() * len(labels) over val_loader after the epoch's last step, "
-        "divide by the number of samples",
-        "train_accuracy": "right answers among all of the epoch's own passes, over the number of samples, from 0 to 1",
-        "val_accuracy": "right answers on val_loader after the epoch's last step, over the number of samples",
-    }
-    for name in names:
-        passes = [epoch.checks if name.startswith("val") else epoch.steps for epoch in epochs]
-        found = [run.measure(each, training=False) for each in passes]
-        slack = max(measured.doubtful for measured in found) if what == "accuracy" else 0.0
-        judge_values(came[name], [getattr(measured, what) for measured in found], name, hints[name], slack)
-
-
-def modes_right(epochs: list[Epoch]) -> None:
-    """Demand train mode for steps, and eval mode without gradients for checks."""
-    steps = [noted for epoch in epochs for noted in epoch.steps]
-    checks = [noted for epoch in epochs for noted in epoch.checks]
-    _some(checks)
-    train_mode = all(noted.training for noted in steps)
-    ok(train_mode, expected="train mode while training", came="eval mode", hint="model.train() in each epoch")
-    eval_mode = not any(noted.training for noted in checks)
-    ok(eval_mode, expected="eval mode while validating", came="train mode", hint="model.eval() before val_loader")
-    quiet = not any(noted.with_gradient for noted in checks)
-    ok(quiet, expected="validation without gradients", came="with them", hint="with torch.no_grad():")
