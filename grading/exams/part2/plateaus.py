@@ -74,7 +74,7 @@ class Schedule:
 
 
 def _draw_schedule(rng: np.random.Generator) -> Schedule:
-    """Draw a script with clear steps up and down and at least two cuts, not at an even distance."""
+    """Draw a script with clear steps up and down and two cuts, further apart than patience alone would put them."""
     rate, factor, patience = float(rng.uniform(0.02, 0.05)), float(rng.uniform(0.3, 0.6)), int(rng.integers(1, 3))
     while True:
         script = 1.2 + 0.04 * rng.permutation(N_EPOCHS)
