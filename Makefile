@@ -16,7 +16,7 @@ PY := "$(BIN)/python"
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-real lint format release class grade grade-stock doctor feedback table figures bench-kernels bench-grading bench-copies lock clean
+.PHONY: help install demo test test-all test-real fuzz lint format release class grade grade-stock doctor feedback table figures bench-kernels bench-grading bench-copies lock clean
 
 help:  ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test-all: $(INSTALLED)  ## the test suite with its slow tests
 test-real: $(INSTALLED)  ## Part I on the real MNIST: LAB_DATA=folder make test-real
 	@test -n "$$LAB_DATA" || { echo "Say where the real MNIST lies: LAB_DATA=folder make test-real"; exit 1; }
 	@$(PY) -m pytest -m real_data
+
+fuzz: $(INSTALLED)  ## throw bytes at the decoder of answers for five minutes (needs: pip install atheris)
+	@$(PY) -m tests.fuzz_decoder -max_total_time=300 -rss_limit_mb=2048 -timeout=5
 
 lint: $(INSTALLED)  ## style, formatting and types
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy

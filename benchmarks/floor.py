@@ -21,21 +21,31 @@ def main() -> None:
     print(json.dumps([cpu_seconds(cells) for cells in json.load(sys.stdin)]))
 
 
+class _Shell(InteractiveShell):
+    """Draws figures as a notebook does, without windows."""
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        pass
+
+
 def cpu_seconds(cells: list[str]) -> float:
     """Run cells in a fork of this process and return what they took, figures drawn as in a notebook."""
     child = os.fork()
     if child == 0:
+        status = 1
         try:
             null = os.open(os.devnull, os.O_RDWR)
             os.dup2(null, 1)
-            os.dup2(null, 2)
-            shell = InteractiveShell.instance()
+            shell = _Shell.instance()
             shell.enable_matplotlib("inline")
             for cell in cells:
                 shell.run_cell(cell)
+            status = 0
         finally:
-            os._exit(0)
-    usage = os.wait4(child, 0)[2]
+            os._exit(status)
+    _, status, usage = os.wait4(child, 0)
+    if status:
+        raise RuntimeError(f"a notebook ended with {os.waitstatus_to_exitcode(status)}")
     return usage.ru_utime + usage.ru_stime
 
 

@@ -173,8 +173,8 @@ def table(light: Costs, whole: Costs, students: tuple[int, int]) -> str:
         lines.append(f"| {name} | {cells} | {costs.ratio:.1f} times |")
     lines += [
         "",
-        "The *floor* is the same cells and exams in one warm process without walls. The engine's wall seconds include "
-        f"its start. On the sample class no grader could be more than {bound:.1f} times faster than stock on two cores.",
+        "The *floor* is the same cells and exams in one warm process without walls. The engine's wall seconds hold its "
+        f"start. On the sample class no grader on two cores could be more than {bound:.1f} times faster than stock.",
     ]
     return "\n".join(lines)
 

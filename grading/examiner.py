@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from grading.exam import WHOLE, Exam, Reason, Verdict, find, run
-from grading.handle import SessionLost
+from grading.handle import Session, SessionLost, Student
 from grading.remote import READY_SECONDS, connect, seed_over_there
 
 _ANSWER_SECONDS = 120.0
@@ -43,6 +43,8 @@ class Examiner:
 
     def __init__(self, exams: str = "grading.exams") -> None:
         context = _context()
+        self.lost = ""
+        """Why the last conversation ended before its exam did, if so."""
         self._pipe, other = context.Pipe()
         self._process = context.Process(target=_examine, args=(other, exams, str(Path.cwd())), daemon=True)
         with _safe_path(), _free_to_start():
@@ -71,12 +73,13 @@ class Examiner:
             self._pipe.send((exam_id, seed, address, ready_seconds))
             if not self._pipe.poll(_EXAM_SECONDS):
                 raise ExaminerLostError(f"{exam_id} did not come to an end")
-            verdict = self._pipe.recv()
+            answer = self._pipe.recv()
         except (OSError, EOFError) as error:
             raise ExaminerLostError(f"the examiner ended during {exam_id}: {error or type(error).__name__}") from None
-        if isinstance(verdict, Verdict):
-            return verdict
-        raise ExaminerLostError(f"{exam_id}: {verdict}")
+        if isinstance(answer, str):
+            raise ExaminerLostError(f"{exam_id}: {answer}")
+        verdict, self.lost = answer
+        return verdict
 
     def close(self) -> None:
         """End the process."""
@@ -143,11 +146,12 @@ def _examine(pipe: Connection, exams: str, folder: str) -> None:
         pipe.send(answer)
 
 
-def _judge(exam: Exam, seed: int, address: str, ready_seconds: float) -> Verdict:
+def _judge(exam: Exam, seed: int, address: str, ready_seconds: float) -> tuple[Verdict, str]:
+    """Return the verdict, and why the conversation ended before the exam did, if so."""
     try:
-        connection, student = connect(address, _ANSWER_SECONDS, _ALL_ANSWERS_SECONDS, ready_seconds=ready_seconds)
+        transport = connect(address, _ANSWER_SECONDS, _ALL_ANSWERS_SECONDS, ready_seconds=ready_seconds)
     except SessionLost as error:
         reason = Reason(WHOLE, exam.points, False, NOBODY, str(error), kind="error")
-        return Verdict(exam.id, exam.points, 0.0, (reason,), seed, 0.0)
-    with connection:
-        return run(exam, student, seed)
+        return Verdict(exam.id, exam.points, 0.0, (reason,), seed, 0.0), ""
+    with transport:
+        return run(exam, Student(Session(transport)), seed), transport.lost

@@ -4,8 +4,9 @@ import hashlib
 import math
 import socket
 import time
+from typing import Self
 
-from grading.handle import Session, SessionLost, Student
+from grading.handle import SessionLost
 from grading.serve import LENGTH, READY
 from grading.wire import HEADER, Unreadable, frame_sizes
 
@@ -31,7 +32,14 @@ class OverSocket:
     def __init__(self, connection: socket.socket, answer_seconds: float, all_seconds: float = math.inf) -> None:
         self._connection, self._seconds, self._all_seconds = connection, answer_seconds, all_seconds
         self._waited = 0.0
-        self._lost = ""
+        self.lost = ""
+        """Why there are no more answers; empty while there are."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
 
     def __call__(self, request: bytes) -> bytes:
         """Return the answer to a request, undecoded.
@@ -41,8 +49,8 @@ class OverSocket:
         SessionLost
             If there is none within the time and the bounds, now or before.
         """
-        if self._lost:
-            raise SessionLost(self._lost)
+        if self.lost:
+            raise SessionLost(self.lost)
         started = time.monotonic()
         deadline = started + min(self._seconds, self._all_seconds - self._waited)
         try:
@@ -52,14 +60,14 @@ class OverSocket:
             header = self._receive(HEADER.size, deadline)
             return header + self._receive(sum(frame_sizes(header)), deadline)
         except TimeoutError:
-            self._lost = f"it took more than {self._seconds:g} seconds, or {self._all_seconds:g} in all"
+            self.lost = f"it took more than {self._seconds:g} seconds, or {self._all_seconds:g} in all"
         except Unreadable as error:
-            self._lost = str(error)
+            self.lost = str(error)
         except OSError:
-            self._lost = "its process ended"
+            self.lost = "its process ended"
         finally:
             self._waited += time.monotonic() - started
-        raise SessionLost(self._lost)
+        raise SessionLost(self.lost)
 
     def _has_spoken(self) -> bool:
         """Say whether something came that nobody had asked for, which the agent never does."""
@@ -91,8 +99,8 @@ class OverSocket:
 
 def connect(
     address: str, answer_seconds: float, all_seconds: float = math.inf, *, ready_seconds: float = READY_SECONDS
-) -> tuple[socket.socket, Student]:
-    """Return a connection to a kernel that serves an exam, and the handle of its names.
+) -> OverSocket:
+    """Return a transport to a kernel that serves an exam.
 
     Parameters
     ----------
@@ -116,7 +124,7 @@ def connect(
         raise SessionLost(
             "the notebook's kernel is not there for exams; it may have ended or replaced parts of Jupyter"
         )
-    return connection, Student(Session(OverSocket(connection, answer_seconds, all_seconds)))
+    return OverSocket(connection, answer_seconds, all_seconds)
 
 
 def seed_over_there(exam_id: str, seed: int) -> int:

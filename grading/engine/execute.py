@@ -186,7 +186,7 @@ class _Run:
                 await self._over(request["header"]["msg_id"])
                 provisioner.exam(begins=False)
             self._result.verdicts[exam_id] = verdict
-            self._result.suspicions += suspicions(verdict)
+            self._result.suspicions += suspicions(verdict, self._examiner.lost if self._examiner else "")
             cell.outputs = outputs(verdict)
             return
 
@@ -258,18 +258,14 @@ def outputs(verdict: Verdict) -> list[NotebookNode]:
     ]
 
 
-def suspicions(verdict: Verdict) -> list[str]:
-    """Return what in a verdict says that the agent of `grading.serve` was not alone in answering.
+def suspicions(verdict: Verdict, lost: str) -> list[str]:
+    """Return what in an exam says that the agent of `grading.serve` was not alone in answering.
 
     It never speaks unasked, and never writes what can't be read. Whoever takes its place with care is not found out.
     """
-    found = []
-    for reason in verdict.reasons:
-        if UNASKED in reason.came:
-            found.append(f"{verdict.exam_id}: {UNASKED}")
-        if reason.detail.startswith("Unreadable"):
-            found.append(f"{verdict.exam_id}: an answer was forged, as no value is written like that ({reason.detail})")
-    return list(dict.fromkeys(found))
+    found = [f"{verdict.exam_id}: {UNASKED}"] if lost == UNASKED else []
+    details = dict.fromkeys(reason.detail for reason in verdict.reasons if reason.detail.startswith("Unreadable"))
+    return found + [f"{verdict.exam_id}: an answer was forged: no value is written like that ({it})" for it in details]
 
 
 def _cell_seconds(limits: Limits) -> int:

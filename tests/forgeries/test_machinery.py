@@ -167,8 +167,8 @@ def test_another_one_who_answers_gains_nothing(who: str, talk: str) -> None:
 
 
 SERVING = {
-    "unasked": "connection.sendall(encode_value(5.0, None))",
-    "twice": "connection.recv(1 << 16); connection.sendall(2 * encode_value(5.0, None)); time.sleep(1)",
+    "unasked": "connection.sendall(2 * encode_value(5.0, None)); connection.recv(1 << 16); connection.recv(1)",
+    "twice": "connection.recv(1 << 16); connection.sendall(2 * encode_value(5.0, None)); connection.recv(1)",
     "four GiB": "connection.recv(1 << 16); connection.sendall(b'\\xff' * 8 + b'x' * 1000); time.sleep(1)",
     "64 MiB": "connection.recv(1 << 16); connection.sendall(HEADER.pack(1, 64 << 20) + bytes(1 + (64 << 20)))",
     "half": "connection.recv(1 << 16); connection.sendall(encode_value([1.0] * 9, None)[:30])",

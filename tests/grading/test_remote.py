@@ -216,13 +216,12 @@ def test_nobody_who_is_ready_is_nobody(tmp_path: Path, greeting: bytes) -> None:
 # --- an honest one ----------------------------------------------------------------------------------------------------
 def test_a_forked_child_answers_right(tmp_path: Path) -> None:
     names = {"numbers": [1, 2, 3], "double": lambda x: 2 * x, "end": lambda: os._exit(3)}
-    with listening(tmp_path / "s", names) as address:
-        connection, student = connect(address, 10)
-        with connection:
-            assert student.numbers == [1, 2, 3]
-            assert student.double(4) == 8
-            with pytest.raises(SessionLost, match="its process ended"):
-                student.end()
+    with listening(tmp_path / "s", names) as address, connect(address, 10) as transport:
+        student = Student(Session(transport))
+        assert student.numbers == [1, 2, 3]
+        assert student.double(4) == 8
+        with pytest.raises(SessionLost, match="its process ended"):
+            student.end()
 
 
 def test_the_seed_over_there_tells_nothing_of_another_exam() -> None:
