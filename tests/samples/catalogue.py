@@ -60,6 +60,6 @@ TESTS_OF: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-def tests_of(part: str) -> list[str]:
+def exams_of(part: str) -> list[str]:
     """Return the test cells of a part."""
     return [key for keys in TESTS_OF[part].values() for key in keys]

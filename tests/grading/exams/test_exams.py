@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from grading.exam import Exam, Verdict, load_exams, run
 from grading.handle import in_process
 from tests.samples import Cells, exchange, namespace, read, read_cells, solution_cells
-from tests.samples.catalogue import BASE, MUTANTS, PARTS, REFERENCE, RIGHT, STYLES, TESTS_OF, Mutant, Style, tests_of
+from tests.samples.catalogue import BASE, MUTANTS, PARTS, REFERENCE, RIGHT, STYLES, TESTS_OF, Mutant, Style, exams_of
 from tests.samples.submissions import classroom
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -83,7 +83,7 @@ def points_of_cells(part: str) -> dict[str, float]:
 def test_every_test_cell_has_its_exam(part):
     exams = {key: exam for key, exam in EXAMS.items() if exam.module.startswith(f"grading.exams.{part}")}
     assert {key: exam.points for key, exam in exams.items()} == points_of_cells(part)
-    assert sorted(exams) == sorted(tests_of(part))
+    assert sorted(exams) == sorted(exams_of(part))
 
 
 @pytest.mark.parametrize("seed", [0, 2186567311])  # at the second one the loss of the wrong labels does not fall
@@ -97,20 +97,20 @@ def test_labels_of_others_cost_their_own_idea_alone(seed):
 @each_part
 @pytest.mark.parametrize("seed", range(5))
 def test_reference_keeps_every_point(part, seed):
-    keeps_all(reference(part), tests_of(part), seed)
+    keeps_all(reference(part), exams_of(part), seed)
 
 
 @pytest.mark.slow
 @each_part
 @pytest.mark.parametrize("seed", range(5, 50))
 def test_no_seed_takes_points_from_the_reference(part, seed):
-    keeps_all(reference(part), tests_of(part), seed)
+    keeps_all(reference(part), exams_of(part), seed)
 
 
 @each_right_solution
 def test_other_right_solutions_keep_every_point(path):
     part = path.parts[-3]
-    keeps_all(names_of(part, read_cells(path)), tests_of(part))
+    keeps_all(names_of(part, read_cells(path)), exams_of(part))
 
 
 @pytest.mark.slow
@@ -118,7 +118,7 @@ def test_other_right_solutions_keep_every_point(path):
 @each_right_solution
 def test_no_seed_takes_points_from_right_solutions(path, seed):
     part = path.parts[-3]
-    keeps_all(names_of(part, read_cells(path)), tests_of(part), seed)
+    keeps_all(names_of(part, read_cells(path)), exams_of(part), seed)
 
 
 def styled(part: str, style: Style) -> dict[str, object]:
@@ -136,7 +136,7 @@ def test_unusual_styles_keep_every_point(part, style):
 @pytest.mark.parametrize("seed", [1, 2])
 @each_style
 def test_unusual_styles_keep_every_point_of_all_cells(part, style, seed):
-    keeps_all(styled(part, style), tests_of(part), seed)
+    keeps_all(styled(part, style), exams_of(part), seed)
 
 
 # --- what is not attempted ----------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ def test_unusual_styles_keep_every_point_of_all_cells(part, style, seed):
 
 @each_part
 def test_blank_release_earns_nothing(part):
-    for verdict in verdicts(names_of(part, solution_cells("release", part)), tests_of(part)).values():
+    for verdict in verdicts(names_of(part, solution_cells("release", part)), exams_of(part)).values():
         assert verdict.score == 0, verdict.lines()
         assert {reason.kind for reason in verdict.reasons} == {"not attempted"}, verdict.lines()
 
@@ -152,7 +152,7 @@ def test_blank_release_earns_nothing(part):
 @pytest.mark.parametrize(("part", "cell"), [(part, cell) for part in PARTS for cell in TESTS_OF[part]])
 def test_tasks_are_independent(part, cell):
     blank = solution_cells("release", part)[cell]
-    results = verdicts(names_of(part, {**REFERENCE[part], cell: blank}), tests_of(part))
+    results = verdicts(names_of(part, {**REFERENCE[part], cell: blank}), exams_of(part))
     assert lost(results) == set(TESTS_OF[part][cell]), told(results, lost(results) - set(TESTS_OF[part][cell]))
 
 
@@ -175,14 +175,14 @@ def test_a_mistake_costs_its_own_cells_alone(part, mutant):
 @pytest.mark.parametrize("seed", range(1, 6))
 @each_mutant
 def test_a_mistake_costs_its_own_cells_alone_for_any_seed(part, mutant, seed):
-    costs_what_it_must(part, mutant, tests_of(part), seed)
+    costs_what_it_must(part, mutant, exams_of(part), seed)
 
 
 # --- ideas and their points ---------------------------------------------------------------------------------------
 
 
 def part_of(exam_id: str) -> str:
-    return next(part for part in PARTS if exam_id in tests_of(part))
+    return next(part for part in PARTS if exam_id in exams_of(part))
 
 
 @cache
