@@ -11,7 +11,7 @@ from nbgrader.api import Gradebook
 
 from tests.samples import Cells, notebook_path, read
 
-PARTS = ("part1",)
+PARTS = ("part1", "part2")
 PREFIX = "sample-"
 
 
