@@ -28,7 +28,7 @@ $(VENV)/.installed: pyproject.toml helpers/pyproject.toml requirements.lock .ci/
 	@touch "$@"
 
 demo: $(INSTALLED)  ## build the release, make a sample class, grade it, show the table
-	@$(PY) -m tests.samples.demo
+	@$(PY) -m tests.samples.demo $(PART)
 
 test: $(INSTALLED)  ## the test suite (minutes)
 	@$(PY) -m pytest -n 2 --dist loadfile -m "not slow and not real_data"
