@@ -28,7 +28,7 @@ $(VENV)/.installed: pyproject.toml helpers/pyproject.toml requirements.lock .ci/
 	@touch "$@"
 
 demo: $(INSTALLED)  ## build the release, make a sample class, grade it, show the table
-	@$(PY) -m tests.samples.demo
+	@$(PY) -m tests.samples.demo $(PART)
 
 test: $(INSTALLED)  ## the test suite (minutes)
 	@$(PY) -m pytest -n 2 --dist loadfile -m "not slow and not real_data"
@@ -36,7 +36,7 @@ test: $(INSTALLED)  ## the test suite (minutes)
 test-all: $(INSTALLED)  ## the test suite with its slow tests
 	@$(PY) -m pytest -n 2 --dist loadfile -m "not real_data"
 
-test-real: $(INSTALLED)  ## Part I on the real MNIST: LAB_DATA=folder make test-real
+test-real: $(INSTALLED)  ## the notebooks on the real data: LAB_DATA=folder make test-real
 	@test -n "$$LAB_DATA" || { echo "Say where the real MNIST lies: LAB_DATA=folder make test-real"; exit 1; }
 	@$(PY) -m pytest -m real_data
 
@@ -75,8 +75,8 @@ feedback: $(INSTALLED)  ## write a page of feedback a student into feedback/
 table: $(INSTALLED)  ## show names, scores and reasons of what was graded
 	@$(PY) -m grading show $(PART)
 
-figures: $(INSTALLED)  ## run Part I in full and keep its figures and numbers in docs/: LAB_DATA=folder make figures
-	@$(PY) -m benchmarks.part1
+figures: $(INSTALLED)  ## run a part on the real data, keep its figures and numbers in docs/: LAB_DATA=folder make figures
+	@$(PY) -m benchmarks.$(PART)
 
 bench-kernels: $(INSTALLED)  ## what a kernel costs: stock, forked, forked into the sandbox; kept in docs/
 	@$(PY) -m benchmarks.kernels --write

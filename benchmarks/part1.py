@@ -4,29 +4,20 @@ Executes the reference notebook in the `quick` and in the `full` budget, writes 
 `docs/figures/part1/`, the page `docs/part1.md` around them, and the table of numbers into that page and the README.
 """
 
-import base64
-import copy
-import itertools
-import json
-import os
-import re
-import sys
-import tempfile
-import time
-from pathlib import Path
 from typing import Any
 
-from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell
 from rich.console import Console
 
+from benchmarks import notebook
 from benchmarks.pages import machine, put_between
 from grading.release import ROOT
-from tests.notebooks.kernel import Run, run
-from tests.samples import read
+from tests.notebooks.kernel import Run
 
 PART = "part1"
-FIGURES = ROOT / "docs" / "figures" / PART
+OPENING = (
+    "# Part I, executed\n\nThe figures of the reference notebook on the whole of MNIST, with the words that follow "
+    "them there. This page is written by `make figures`; edit the notebook instead.\n"
+)
 COLLECT = """
 import json
 print(json.dumps({
@@ -41,59 +32,21 @@ console = Console()
 
 def main() -> None:
     """Run both budgets and write the results."""
-    if not os.environ.get("LAB_DATA"):
-        sys.exit("Say where the real MNIST lies: LAB_DATA=folder make figures (docs/data.md describes the folder).")
+    notebook.need_data("make figures")
     results = {}
     for budget in ("quick", "full"):
         with console.status(f"Part I, budget {budget}: minutes …"):
             executed, results[budget] = measure(budget)
         console.print(f"budget {budget}: {results[budget]['minutes']:.1f} minutes")
-    page = _figures(executed)
     table = _table(results)
-    (ROOT / "docs" / f"{PART}.md").write_text(_page(page, table), encoding="utf-8")
+    notebook.write_page(PART, executed, OPENING, table)
     put_between(ROOT / "README.md", table, "make figures")
     console.print(table)
 
 
 def measure(budget: str) -> tuple[Run, dict[str, Any]]:
     """Execute the reference notebook on the data in `LAB_DATA`; return the run and its numbers."""
-    notebook = copy.deepcopy(read("source", PART))
-    # What students are checked and graded by is no part of the time that the notebook takes.
-    notebook.cells = [cell for cell in notebook.cells if not cell.id.startswith(("check-", "test-", "bonus-"))]
-    notebook.cells.append(new_code_cell(COLLECT, id="collect"))
-    started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        executed = run(notebook, Path(folder), LAB_BUDGET=budget, LAB_DATA=os.environ["LAB_DATA"])
-    minutes = (time.perf_counter() - started) / 60
-    if executed.errors():
-        raise RuntimeError(f"the notebook stopped: {executed.errors()}")
-    return executed, {**json.loads(executed.output("collect")), "minutes": minutes}
-
-
-def _figures(executed: Run) -> list[str]:
-    """Write the figures as PNG files; return a section of Markdown for each, with the words that follow it."""
-    FIGURES.mkdir(parents=True, exist_ok=True)
-    for old in FIGURES.glob("*.png"):
-        old.unlink()
-    sections = []
-    cells = executed.notebook.cells
-    for cell, following in itertools.pairwise(cells):
-        pictures = [
-            picture for output in cell.get("outputs", []) if (picture := output.get("data", {}).get("image/png"))
-        ]
-        if pictures:
-            (FIGURES / f"{cell.id}.png").write_bytes(base64.b64decode(pictures[0]))
-            title = _title(cell)
-            sections.append(f"## {title}\n\n![{title}](figures/{PART}/{cell.id}.png)\n\n{following.source}\n")
-    if not sections:
-        sys.exit("The notebook showed no figure. Is MPLBACKEND set? Jupyter's own backend must draw them.")
-    return sections
-
-
-def _title(cell: NotebookNode) -> str:
-    match = re.search(r'title="([^"]+)"', cell.source)
-    assert match, f"the figure of {cell.id} has no title"
-    return match[1]
+    return notebook.measure(PART, budget, COLLECT)
 
 
 def _table(results: dict[str, dict[str, Any]]) -> str:
@@ -127,14 +80,6 @@ def _table(results: dict[str, dict[str, Any]]) -> str:
 
 def _both(result: dict[str, Any], key: str, unit: str) -> str:
     return ", ".join(f"{result['final'][name][key]:,.1f} {unit}" for name in ("your network", "SVM"))
-
-
-def _page(sections: list[str], table: str) -> str:
-    opening = (
-        "# Part I, executed\n\nThe figures of the reference notebook on the whole of MNIST, with the words that follow "
-        "them there. This page is written by `make figures`; edit the notebook instead.\n"
-    )
-    return "\n".join([opening, table, "", *sections])
 
 
 if __name__ == "__main__":

@@ -65,6 +65,31 @@ class Part1Budget:
         )
 
 
+@dataclass(slots=True)
+class Part2Budget:
+    """The numbers that decide how long Part II runs; change any in place, as in `budget.epochs = 10`."""
+
+    name: BudgetName
+    n_images: int  # how many images of the data are used at all, before the split
+    epochs: int  # of the main training run
+    optimizer_epochs: int  # of each optimizer in the comparisons
+    schedule_epochs: int  # with a learning rate that falls
+    scarce_images: int  # training images where data is scarce …
+    scarce_epochs: int  # … and how long one trains on them at most
+    embedding_epochs: int  # of the small network whose 20 units are looked at
+    n_garments: int
+    tsne_samples: int
+    tsne_iterations: int
+    trees: int  # of the random forest
+
+    def describe(self) -> str:
+        """Sum up the numbers in one line for people."""
+        return (
+            f"{self.name}: {self.n_images:,} images, {self.epochs} epochs, {self.schedule_epochs} with a schedule, "
+            f"t-SNE of {self.tsne_samples:,}"
+        )
+
+
 # fmt: off
 PART1: dict[str, tuple[Any, Any, Any]] = {
     #                   grade          quick                full
@@ -83,36 +108,43 @@ PART1: dict[str, tuple[Any, Any, Any]] = {
     "compare_samples": ((50, 100),     (1_000, 2_000, 4_000), (1_250, 2_500, 5_000, 10_000)),
     "n_jobs":          (1,             -1,                  -1),
 }
+PART2: dict[str, tuple[Any, Any, Any]] = {
+    #                    grade  quick   full
+    "n_images":         (90,    10_000, 70_000),
+    "epochs":           (1,     5,      5),
+    "optimizer_epochs": (1,     3,      3),
+    "schedule_epochs":  (2,     15,     15),
+    "scarce_images":    (30,    300,    300),
+    "scarce_epochs":    (1,     30,     50),
+    "embedding_epochs": (1,     20,     20),
+    "n_garments":       (60,    2_000,  10_000),
+    "tsne_samples":     (30,    1_000,  2_000),
+    "tsne_iterations":  (250,   1_000,  1_000),
+    "trees":            (5,     200,    200),
+}
 # fmt: on
 
 
 def part1_budget(name: str | None = None) -> Part1Budget:
-    """Read Part I's column of the table above.
+    """Read Part I's column of its table; arguments and errors as for `get_budget`."""
+    return Part1Budget(**_column(PART1, name))
 
-    Parameters
-    ----------
-    name : {"grade", "quick", "full"}, optional
-        By default what `budget_name` says.
 
-    Returns
-    -------
-    Part1Budget
-        A fresh one: changing it changes no other.
+def part2_budget(name: str | None = None) -> Part2Budget:
+    """Read Part II's column of its table; arguments and errors as for `get_budget`."""
+    return Part2Budget(**_column(PART2, name))
 
-    Raises
-    ------
-    ValueError
-        Where there is no such budget.
-    """
+
+def _column(table: dict[str, tuple[Any, Any, Any]], name: str | None) -> dict[str, Any]:
     chosen = budget_name() if name is None else _checked(name, "The budget's name")
-    column = BUDGETS.index(chosen)
-    return Part1Budget(name=chosen, **{field: row[column] for field, row in PART1.items()})
+    return {"name": chosen, **{field: row[BUDGETS.index(chosen)] for field, row in table.items()}}
 
 
-PARTS: dict[str, Callable[[str | None], Part1Budget]] = {"part1": part1_budget}
+Budget = Part1Budget | Part2Budget
+PARTS: dict[str, Callable[[str | None], Budget]] = {"part1": part1_budget, "part2": part2_budget}
 
 
-def get_budget(part: str, name: str | None = None) -> Part1Budget:
+def get_budget(part: str, name: str | None = None) -> Budget:
     """Look up the budget of one part of the lab.
 
     Parameters
@@ -124,7 +156,7 @@ def get_budget(part: str, name: str | None = None) -> Part1Budget:
 
     Returns
     -------
-    Part1Budget
+    Part1Budget or Part2Budget
         Fresh, to be changed at will.
 
     Raises

@@ -18,7 +18,11 @@ ERRORS = LinearSegmentedColormap.from_list("errors", ["#FFFFFF", "#F6C9A8", WRON
 
 
 def confusion_matrices(
-    results: Mapping[str, Any], labels: Sequence[Any] = range(10), title: str = "", source: str = ""
+    results: Mapping[str, Any],
+    labels: Sequence[Any] = range(10),
+    title: str = "",
+    source: str = "",
+    row_names: Mapping[str, Sequence[str]] | None = None,
 ) -> Figure:
     """Show confusion matrices side by side; the colour is kept for the errors.
 
@@ -30,6 +34,8 @@ def confusion_matrices(
         The classes, in the order of rows and columns.
     title, source : str
         As for all figures.
+    row_names : mapping, optional
+        Panel's title → what its true classes are called, where `labels` does not say it.
 
     Returns
     -------
@@ -64,7 +70,7 @@ def confusion_matrices(
         if not sparing():
             _write_counts(panel, counts)
             panel.set_xticks(np.arange(len(names)) + 0.5, names)
-            panel.set_yticks(np.arange(len(names)) + 0.5, names)
+            panel.set_yticks(np.arange(len(names)) + 0.5, (row_names or {}).get(name, names))
         total, wrong = int(counts.sum()), int(counts[~diagonal].sum())
         panel.set(xlabel="Predicted", ylabel="True", title=f"{name}: {wrong:,} of {total:,} wrong")
         panel.tick_params(length=0, rotation=0)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from platform import python_version
 
-from .budget import Part1Budget, budget_name, get_budget
+from .budget import Budget, budget_name, get_budget
 from .data import where_is_mnist
 from .device import describe_cpu, describe_device, requested_device, use_one_thread
 from .seeds import seed_everything
@@ -15,7 +15,7 @@ class Lab:
     """What `setup` found; `budget` may be changed field by field."""
 
     part: str
-    budget: Part1Budget
+    budget: Budget
     device_line: str
     data_line: str
 
@@ -48,7 +48,7 @@ def setup(part: str) -> Lab:
     plots.use_style()
     lab = Lab(part, budget, _device_line(part), where_is_mnist())
     seed_everything(42)  # after the line above, which may have imported torch
-    packages = ("NumPy", "scikit-learn", "matplotlib")
+    packages = ("NumPy", "scikit-learn", "matplotlib") if part == "part1" else ("NumPy", "torch", "scikit-learn")
     versions = ", ".join([f"Python {python_version()}", *(f"{name} {version(name)}" for name in packages)])
     for label, text in (
         ("versions", versions),

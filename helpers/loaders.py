@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .seeds import loader_seeding
 
 if TYPE_CHECKING:
+    import torch
     from torch.utils.data import DataLoader, TensorDataset
 
 
@@ -22,6 +23,7 @@ def make_loaders(
     y_test: NDArray,
     batch_size: int = 64,
     seed: int = 42,
+    device: torch.device | str | None = None,
 ) -> tuple[DataLoader, DataLoader, DataLoader]:
     """Make loaders of training, validation and test data: `make_loaders(*split_dataset(X, y))`.
 
@@ -35,6 +37,8 @@ def make_loaders(
         At least 2.
     seed : int
         Of the order of the training images.
+    device : torch.device or str, optional
+        As for `make_loader`.
 
     Returns
     -------
@@ -47,22 +51,62 @@ def make_loaders(
     ValueError
         Where pixels are scaled already, or there are fewer than two in a training batch.
     """
-    from torch.utils.data import DataLoader
-
     if batch_size < 2 or len(X_train) < 2:
         raise ValueError(
             f"A training batch needs 2 images or more; batch_size is {batch_size}, X_train has {len(X_train)} images."
         )
-    train = DataLoader(
-        _tensors(X_train, y_train, "X_train"),
-        batch_size=batch_size,
-        shuffle=True,
-        drop_last=len(X_train) % batch_size == 1,
-        **loader_seeding(seed),
-    )
-    val = DataLoader(_tensors(X_val, y_val, "X_val"), batch_size=batch_size)
-    test = DataLoader(_tensors(X_test, y_test, "X_test"), batch_size=batch_size)
+    train = make_loader(X_train, y_train, batch_size, shuffle=True, seed=seed, device=device, name="X_train")
+    val = make_loader(X_val, y_val, batch_size, device=device, name="X_val")
+    test = make_loader(X_test, y_test, batch_size, device=device, name="X_test")
     return train, val, test
+
+
+def make_loader(
+    X: NDArray,
+    y: NDArray,
+    batch_size: int = 64,
+    shuffle: bool = False,
+    seed: int = 42,
+    device: torch.device | str | None = None,
+    name: str = "X",
+) -> DataLoader:
+    """Make one loader.
+
+    Parameters
+    ----------
+    X, y : ndarray, shapes (n, 784) and (n,)
+        Pixels in [0, 255], and integer labels.
+    batch_size : int
+        Of all batches but the last, which may be shorter.
+    shuffle : bool
+        For training: a new order an epoch, and no last batch of a single image.
+    seed : int
+        Of that order.
+    device : torch.device or str, optional
+        Where given, all images are moved there once, and batches are cut out of them there; otherwise they stay in
+        ordinary memory and are gathered image by image, as `DataLoader` does it for any data set.
+    name : str
+        Of `X`, for messages.
+
+    Returns
+    -------
+    DataLoader
+        Batches of float32 (N, 1, 28, 28) in [0, 1] and int64 (N,).
+
+    Raises
+    ------
+    ValueError
+        Where pixels are scaled already.
+    """
+    from torch.utils.data import DataLoader
+
+    options: dict[str, Any] = {"batch_size": batch_size}
+    if shuffle:
+        options |= {"shuffle": True, "drop_last": len(X) % batch_size == 1, **loader_seeding(seed)}
+    data = _tensors(X, y, name)
+    if device is None:
+        return DataLoader(data, **options)
+    return DataLoader(_resident(data, device), collate_fn=_as_it_is, **options)
 
 
 def _tensors(X: NDArray, y: NDArray, name: str) -> TensorDataset:
@@ -77,3 +121,21 @@ def _tensors(X: NDArray, y: NDArray, name: str) -> TensorDataset:
         )
     images = torch.from_numpy(np.asarray(X, dtype=np.float32) / 255).reshape(-1, 1, 28, 28)
     return TensorDataset(images, torch.from_numpy(np.asarray(y, dtype=np.int64)))
+
+
+def _resident(data: TensorDataset, device: torch.device | str) -> TensorDataset:
+    """Move a data set to a device for good, in a form that hands out whole batches."""
+    import torch
+    from torch.utils.data import TensorDataset
+
+    class Resident(TensorDataset):
+        def __getitems__(self, rows: list[int]) -> tuple[torch.Tensor, ...]:
+            """Where a data set has this method, `DataLoader` asks it for a batch at once."""
+            return self[torch.tensor(rows, device=self.tensors[0].device)]
+
+    return Resident(*(tensor.to(device) for tensor in data.tensors))
+
+
+def _as_it_is(batch: Any) -> Any:
+    """Take the place of the function that would stack single images."""
+    return batch

@@ -11,11 +11,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
 from .comparisons import comparison_bars, confusion_matrices, fold_scores, scaling_curves
-from .style import COLOURS, INK, RIGHT, WRONG, light_grid, line_style, new_figure, sparing, use_style
+from .style import COLOURS, FAINT, INK, RIGHT, WRONG, light_grid, line_style, new_figure, sparing, use_style
 
 __all__ = [
     "comparison_bars",
@@ -24,6 +24,7 @@ __all__ = [
     "embedding_scatter",
     "fold_scores",
     "learning_curves",
+    "loss_and_rate",
     "scaling_curves",
     "use_style",
 ]
@@ -112,7 +113,10 @@ def _caption(panel: Axes, left: float, top: float, label: Any, predictions: Arra
 
 
 def learning_curves(
-    panels: Mapping[str, Sequence[float] | Mapping[str, Sequence[float]]], title: str = "", source: str = ""
+    panels: Mapping[str, Sequence[float] | Mapping[str, Sequence[float]]],
+    title: str = "",
+    source: str = "",
+    share_y: bool = False,
 ) -> Figure:
     """Draw values per epoch: one run in several panels, or several runs over each other in each.
 
@@ -123,6 +127,8 @@ def learning_curves(
         colour, dashes and marker in all panels.
     title, source : str
         As for all figures.
+    share_y : bool
+        Whether all panels have one scale, so that heights can be compared across them.
 
     Returns
     -------
@@ -132,7 +138,8 @@ def learning_curves(
     """
     runs = {name: curves if isinstance(curves, Mapping) else {"": curves} for name, curves in panels.items()}
     names = list(dict.fromkeys(run for curves in runs.values() for run in curves))
-    figure, axes = new_figure(1, len(runs), (4.4 * len(runs), 3.6), title, source)
+    width = max(4.4 * len(runs), 7.0 if len(names) > 1 else 0)  # a single panel needs room for its legend
+    figure, axes = new_figure(1, len(runs), (width, 3.6), title, source, sharey=share_y)
     for panel, (name, curves) in zip(axes[0], runs.items(), strict=True):
         for run, values in curves.items():
             epochs = np.arange(1, len(values) + 1)
@@ -156,15 +163,61 @@ def _legend(figure: Figure, axes: Iterable[Axes]) -> None:
     figure.legend(list(entries.values()), list(entries), loc=place, handlelength=3.2)  # type: ignore[call-overload]
 
 
-def embedding_scatter(embeddings: Mapping[str, ArrayLike], y: ArrayLike, title: str = "", source: str = "") -> Figure:
+def loss_and_rate(
+    losses: Mapping[str, Sequence[float]], rates: Sequence[float], title: str = "", source: str = ""
+) -> Figure:
+    """Show losses and the learning rate over the same epochs, one above the other.
+
+    Parameters
+    ----------
+    losses : mapping
+        Name of the curve → one loss an epoch.
+    rates : sequence of float
+        The learning rate that was used in each epoch; where it changes, a line goes through both panels.
+    title, source : str
+        As for all figures.
+
+    Returns
+    -------
+    Figure
+    """
+    figure, axes = new_figure(2, 1, (7, 5), title, source, sharex=True, gridspec_kw={"height_ratios": (2, 1)})
+    loss_panel, rate_panel = axes[:, 0]
+    epochs = np.arange(1, len(rates) + 1)
+    for row, (name, values) in enumerate(losses.items()):
+        loss_panel.plot(epochs, values, label=name, **line_style(row))
+    rate_panel.step(epochs, rates, where="mid", **line_style(len(losses)))
+    for epoch in epochs[1:][np.diff(rates) != 0]:
+        for panel in (loss_panel, rate_panel):
+            panel.axvline(epoch - 0.5, color=FAINT, linewidth=1, linestyle=":")
+    if not sparing():
+        loss_panel.set(yscale="log")  # late losses are small: on a linear axis their differences would vanish
+        rate_panel.set(yscale="log")
+        loss_panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        loss_panel.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{loss:g}"))
+        loss_panel.yaxis.set_minor_locator(NullLocator())
+        rate_panel.yaxis.set_minor_locator(NullLocator())
+    loss_panel.set(title="Loss")
+    rate_panel.set(title="Learning rate", xlabel="Epoch")
+    rate_panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for panel in (loss_panel, rate_panel):
+        light_grid(panel)
+    _legend(figure, [loss_panel])
+    return figure
+
+
+def embedding_scatter(
+    embeddings: Mapping[str, ArrayLike], y: ArrayLike | Mapping[str, ArrayLike], title: str = "", source: str = ""
+) -> Figure:
     """Show embeddings in the plane side by side, each image as its own digit.
 
     Parameters
     ----------
     embeddings : mapping
         Panel's title → array of shape (n, 2).
-    y : array of int, shape (n,)
-        Labels from 0 to 9; drawn as the points themselves, so that no colour is needed to read them.
+    y : array of int, shape (n,), or mapping
+        Labels from 0 to 9, of all panels or panel's title → its labels; drawn as the points themselves, so that no
+        colour is needed to read them.
     title, source : str
         As for all figures.
 
@@ -177,17 +230,17 @@ def embedding_scatter(embeddings: Mapping[str, ArrayLike], y: ArrayLike, title: 
     ValueError
         Where an embedding has not the shape (n, 2) with n as in `y`.
     """
-    labels = np.asarray(y)
     planes = {name: np.asarray(embedding) for name, embedding in embeddings.items()}
+    classes = {name: np.asarray(y[name] if isinstance(y, Mapping) else y) for name in planes}
     for name, points in planes.items():
-        if points.shape != (len(labels), 2):
-            raise ValueError(f"{name}: expected the shape ({len(labels)}, 2), found {points.shape}.")
+        if points.shape != (len(classes[name]), 2):
+            raise ValueError(f"{name}: expected the shape ({len(classes[name])}, 2), found {points.shape}.")
     figure, axes = new_figure(1, len(planes), (5.2 * len(planes), 5), title, source)
     for panel, (name, points) in zip(axes[0], planes.items(), strict=True):
         if sparing():
-            panel.scatter(*points.T, c=labels, cmap="viridis")
+            panel.scatter(*points.T, c=classes[name], cmap="viridis")
         else:
-            _scatter_digits(panel, points, labels)
+            _scatter_digits(panel, points, classes[name])
         panel.set(title=name, xticks=[], yticks=[])
         panel.spines[:].set_visible(False)
     return figure

@@ -36,16 +36,20 @@ class CorruptData(RuntimeError):  # noqa: N818
 class Archive:
     """A data set of four IDX files, and where copies of it are published."""
 
-    name: str  # in figures, and of its folder
+    name: str  # in figures
+    folder: str  # torchvision's, below the root
+    loader: str  # the function that loads it
     mirrors: tuple[str, ...]  # addresses to which a file's name and `.gz` are appended
     openml: str
     md5: Mapping[str, str]  # of each file in `FILES`, decompressed: mirrors compress differently
     megabytes: int  # of all four, compressed
 
 
-# Addresses as in torchvision.datasets.MNIST.
+# Addresses as in torchvision.datasets.MNIST and FashionMNIST.
 MNIST = Archive(
     name="MNIST",
+    folder="MNIST",
+    loader="load_mnist",
     mirrors=("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"),
     openml="mnist_784",
     md5={
@@ -55,6 +59,20 @@ MNIST = Archive(
         "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
     },
     megabytes=11,
+)
+FASHION_MNIST = Archive(
+    name="Fashion-MNIST",
+    folder="FashionMNIST",
+    loader="load_fashion_mnist",
+    mirrors=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+    openml="Fashion-MNIST",
+    md5={
+        "train-images-idx3-ubyte": "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "train-labels-idx1-ubyte": "9018921c3c673c538a1fc5bad174d6f9",
+        "t10k-images-idx3-ubyte": "8181f5470baa50b63fa0f6fddb340f0a",
+        "t10k-labels-idx1-ubyte": "15d484375f8d13e6eb1aabb0c3f46965",
+    },
+    megabytes=30,
 )
 
 
@@ -89,7 +107,7 @@ def cache_root() -> Path:
 
 def raw_folder(root: Path, archive: Archive) -> Path:
     """Return the folder of the four files under a root."""
-    return root / archive.name / "raw"
+    return root / archive.folder / "raw"
 
 
 def locate(folder: Path, file: str) -> Path | None:
@@ -172,11 +190,11 @@ def _read_file(folder: Path, file: str, remedy: str) -> tuple[NDArray[np.uint8],
 
 def how_to_supply(archive: Archive) -> str:
     """Say in full how to put the files in place by hand, and what to do without them."""
-    layout = "\n".join(f"       <folder>/{archive.name}/raw/{file}.gz" for file in FILES)
+    layout = "\n".join(f"       <folder>/{archive.folder}/raw/{file}.gz" for file in FILES)
     return (
         f"What to do, one of the two:\n"
         f"  1. Put the four files (gzipped or not) into a folder of yours, exactly so:\n{layout}\n"
         f"     and name it before loading: %env LAB_DATA=<folder> in a cell, or export LAB_DATA=<folder>\n"
         f"     in the terminal that starts Jupyter.\n"
-        f'  2. Work with the small embedded data, offline: load_{archive.name.lower()}(source="embedded")'
+        f'  2. Work with the small embedded data, offline: {archive.loader}(source="embedded")'
     )

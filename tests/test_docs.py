@@ -217,11 +217,13 @@ def test_variables_in_the_docs_are_read_by_the_code():
 
 
 def test_checksums_in_the_docs_are_those_of_the_code():
-    from helpers.sources import MNIST
+    from helpers.sources import FASHION_MNIST, MNIST
 
     page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
-    assert dict(re.findall(r"^\| `([\w-]+)` \| `([0-9a-f]{32})` \|$", page, flags=re.M)) == MNIST.md5
-    assert [mirror for mirror in MNIST.mirrors if mirror not in page] == []
+    rows = re.findall(r"^\| `([\w-]+)` \| `([0-9a-f]{32})` \| `([0-9a-f]{32})` \|$", page, flags=re.M)
+    assert {file: md5 for file, md5, _ in rows} == MNIST.md5
+    assert {file: md5 for file, _, md5 in rows} == FASHION_MNIST.md5
+    assert [mirror for mirror in (*MNIST.mirrors, *FASHION_MNIST.mirrors) if mirror not in page] == []
 
 
 def test_the_limits_in_the_docs_are_those_of_the_policy():
@@ -241,15 +243,17 @@ def test_the_readme_and_the_executed_page_show_the_same_numbers():
     assert found[1] in page
 
 
-def test_the_executed_page_is_of_the_present_notebook():
+@pytest.mark.parametrize("part", sorted(path.stem for path in (ROOT / "docs").glob("part*.md")))
+def test_the_executed_page_is_of_the_present_notebook(part):
     """Titles and words of the page are the notebook's; where they are not, run `make figures` again."""
     from tests.samples import read
 
-    page = (ROOT / "docs" / "part1.md").read_text(encoding="utf-8")
-    cells = read("source", "part1").cells
+    page = (ROOT / "docs" / f"{part}.md").read_text(encoding="utf-8")
+    cells = read("source", part).cells
     for cell, following in itertools.pairwise(cells):
         if cell.cell_type == "code" and (title := re.search(r'title="([^"]+)"', cell.source)):
-            assert f"## {title[1]}\n\n![{title[1]}](figures/part1/{cell.id}.png)\n\n{following.source}" in page, cell.id
+            picture = f"![{title[1]}](figures/{part}/{cell.id}.png)"
+            assert f"## {title[1]}\n\n{picture}\n\n{following.source}" in page, cell.id
 
 
 def test_the_versions_agree():

@@ -40,10 +40,10 @@ class Course:
     graded: dict[str, Submission]
 
 
-def copy_course(root: Path) -> Path:
+def copy_course(root: Path, part: str = PART) -> Path:
     for name in ("nbgrader_config.py", "pyproject.toml"):
         shutil.copy(ROOT / name, root)
-    shutil.copytree(ROOT / "source" / PART, root / "source" / PART)
+    shutil.copytree(ROOT / "source" / part, root / "source" / part)
     return root
 
 
@@ -63,7 +63,7 @@ def test_every_cell_of_the_sample_class_gets_its_score(course: Course, student: 
     assert {grade_id: cell.max_score for grade_id, cell in tests.items()} == ALL_TESTS
     for grade_id, cell in tests.items():
         assert cell.score == cell.max_score - student.lost.get(grade_id, 0.0), (grade_id, cell.reasons)
-    assert surprises([student], [course.graded[student.id]]) == []
+    assert surprises(PART, [student], [course.graded[student.id]]) == []
 
 
 @pytest.fixture(scope="module")
@@ -108,9 +108,9 @@ def _kind(output: nbformat.NotebookNode) -> str:
 
 def test_the_demo_notices_a_wrong_score_and_a_missing_one(course: Course) -> None:
     (grace,) = (student for student in classroom(PART) if student.name == "grace")
-    (line,) = surprises([replace(grace, lost={})], [course.graded[grace.id]])
+    (line,) = surprises(PART, [replace(grace, lost={})], [course.graded[grace.id]])
     assert "test-mlp-backward got 15.0, expected 18" in line
-    assert len(surprises([grace], [])) == len(ALL_TESTS)
+    assert len(surprises(PART, [grace], [])) == len(ALL_TESTS)
 
 
 def test_a_regrade_that_fails_does_not_leave_the_old_score_standing(course: Course, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def graded(blank_course: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 def test_every_cell_of_the_sample_class_gets_its_score(graded) -> None:
     _, found, _ = graded
-    assert surprises(classroom(PART), list(found.values())) == []
+    assert surprises(PART, classroom(PART), list(found.values())) == []
 
 
 def test_lost_points_come_with_the_same_reasons_as_in_stock_grading(graded) -> None:

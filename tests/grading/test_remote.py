@@ -24,15 +24,14 @@ from grading.remote import UNASKED, OverSocket, connect, seed_over_there
 from grading.serve import LENGTH
 from grading.wire import HEADER, Unreadable, encode_request
 from tests.samples import Cells, exchange, namespace, solution_cells
-from tests.samples.part1.mutants import MUTANTS, Mutant
+from tests.samples.catalogue import BASE, MUTANTS, REFERENCE, TESTS_OF, Mutant
 
 SECONDS = 0.5
 LONG = 10 * SECONDS
 """What a busy machine may make of `SECONDS`, and still far from for ever."""
 REQUEST = encode_request(("name", "x"), lambda _: None)
 FIVE = encode_value(5.0, None)  # type: ignore[arg-type]
-EXAMS = {key: exam for key, exam in load_exams().items() if exam.module.startswith("grading.exams.part1")}
-REFERENCE: Cells = solution_cells("source", "part1")
+EXAMS = {key: exam for key, exam in load_exams().items() if exam.module.startswith("grading.exams.part")}
 
 
 @pytest.fixture(autouse=True)
@@ -231,8 +230,8 @@ def test_the_seed_over_there_tells_nothing_of_another_exam() -> None:
     assert not seeds & set(range(1000))
 
 
-def names_of(cells: Cells) -> dict[str, object]:
-    names = namespace("part1", cells)
+def names_of(part: str, cells: Cells) -> dict[str, object]:
+    names = namespace(part, cells)
     assert "_errors" not in names, names["_errors"]
     return names
 
@@ -242,27 +241,27 @@ def found(verdict: Verdict) -> tuple[float, list[tuple[str, bool, str]]]:
 
 
 @cache
-def reference() -> dict[str, object]:
-    return names_of(REFERENCE)
+def reference(part: str) -> dict[str, object]:
+    return names_of(part, REFERENCE[part])
+
+
+def part_of(exam: Exam) -> str:
+    return exam.module.split(".")[2]
 
 
 @pytest.mark.parametrize("exam_id", EXAMS)
 def test_the_reference_gets_the_same_in_both_ways(exam_id: str) -> None:
     exam = EXAMS[exam_id]
-    there, here = remote_verdict(reference(), exam, 0), run(exam, in_process(reference()), 0)
+    names = reference(part_of(exam))
+    there, here = remote_verdict(names, exam, 0), run(exam, in_process(names), 0)
     assert found(there) == found(here)
     assert there.score == exam.points
 
 
-def exams_of(cell: str) -> list[Exam]:
-    prefix = "test-mlp-" if cell == "mlp-from-scratch" else cell
-    return [exam for key, exam in EXAMS.items() if key.startswith(prefix) or key.endswith(f"-{cell}")]
-
-
-@pytest.mark.parametrize("mutant", MUTANTS[::13], ids=lambda mutant: mutant.name)
-def test_a_mistake_costs_the_same_in_both_ways(mutant: Mutant) -> None:
-    names = names_of(exchange(REFERENCE, mutant.cell, *mutant.passages))
-    for exam in exams_of(mutant.cell):
+@pytest.mark.parametrize(("part", "mutant"), MUTANTS[::13], ids=[mutant.name for _, mutant in MUTANTS[::13]])
+def test_a_mistake_costs_the_same_in_both_ways(part: str, mutant: Mutant) -> None:
+    names = names_of(part, exchange(BASE[part], mutant.cell, *mutant.passages))
+    for exam in (EXAMS[key] for key in TESTS_OF[part][mutant.cell]):
         assert found(remote_verdict(names, exam, 0)) == found(run(exam, in_process(names), 0)), exam.id
 
 
@@ -285,10 +284,11 @@ def lying_verdict(names: dict[str, object], exam: Exam, seed: int, place: int, k
 @pytest.mark.parametrize("exam_id", EXAMS)
 def test_a_lie_over_the_wire_ends_in_a_verdict(exam_id: str) -> None:
     exam, draw = EXAMS[exam_id], random.Random(exam_id)
-    honest = Lying(reference(), -1, GARBAGE["nothing"])
+    names = reference(part_of(exam))
+    honest = Lying(names, -1, GARBAGE["nothing"])
     run(exam, Student(Session(honest)), 0)
     for kind in [*draw.sample(list(GARBAGE), 5), "half"]:
-        verdict = lying_verdict(reference(), exam, 0, draw.randrange(honest.asked), kind)
+        verdict = lying_verdict(names, exam, 0, draw.randrange(honest.asked), kind)
         assert 0 <= verdict.score <= exam.points, kind
         assert sum(reason.points for reason in verdict.reasons) == pytest.approx(exam.points), kind
 
@@ -296,6 +296,6 @@ def test_a_lie_over_the_wire_ends_in_a_verdict(exam_id: str) -> None:
 @pytest.mark.parametrize("exam_id", EXAMS)
 def test_no_lie_of_a_blank_submission_passes(exam_id: str) -> None:
     exam, draw = EXAMS[exam_id], random.Random(exam_id)
-    names = names_of(solution_cells("release", "part1"))
+    names = names_of(part_of(exam), solution_cells("release", part_of(exam)))
     for place, kind in enumerate(draw.sample(list(GARBAGE), 6)):
         assert lying_verdict(names, exam, 0, place % 3, kind).score == 0, (place, kind)

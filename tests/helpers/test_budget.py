@@ -4,7 +4,9 @@ from dataclasses import fields
 
 import pytest
 
-from helpers.budget import BUDGETS, PART1, Part1Budget, budget_name, get_budget, part1_budget
+from helpers.budget import BUDGETS, PART1, PART2, Part1Budget, Part2Budget, budget_name, get_budget, part1_budget
+
+TABLES = {"part1": (Part1Budget, PART1), "part2": (Part2Budget, PART2)}
 
 
 @pytest.mark.parametrize(
@@ -34,15 +36,19 @@ def test_a_wrong_setting_names_the_right_ones(monkeypatch):
         part1_budget()
 
 
-def test_the_table_fills_every_field():
-    assert {field.name for field in fields(Part1Budget)} == {"name", *PART1}
+@pytest.mark.parametrize("part", TABLES)
+def test_the_table_fills_every_field(part):
+    cls, table = TABLES[part]
+    assert {field.name for field in fields(cls)} == {"name", *table}
     for column, name in enumerate(BUDGETS):
-        budget = part1_budget(name)
-        assert {field: getattr(budget, field) for field in PART1} == {f: row[column] for f, row in PART1.items()}
+        budget = get_budget(part, name)
+        assert {field: getattr(budget, field) for field in table} == {f: row[column] for f, row in table.items()}
+        assert budget.describe().startswith(f"{name}: ")
 
 
-def test_no_budget_computes_more_than_the_next():
-    for row in (row for field, row in PART1.items() if field != "n_jobs"):  # -1 means all cores
+@pytest.mark.parametrize("part", TABLES)
+def test_no_budget_computes_more_than_the_next(part):
+    for row in (row for field, row in TABLES[part][1].items() if field != "n_jobs"):  # -1 means all cores
         sizes = [len(cell) if isinstance(cell, tuple) else cell for cell in row]
         assert sizes == sorted(sizes)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import data, sources
-from helpers.data import Dataset, load_mnist, split_dataset, where_is_mnist
+from helpers.data import Dataset, load_fashion_mnist, load_mnist, split_dataset, where_is_mnist
 from helpers.idx import format_idx
 from helpers.sources import CorruptData, DataUnavailable
 
@@ -139,6 +139,25 @@ def test_a_damaged_file_in_the_cache_is_to_be_deleted(cache, arrays, write_files
     cut(write_files(cache, arrays) / "train-images-idx3-ubyte.gz")
     with pytest.raises(CorruptData, match="Delete the file and load again"):
         load_mnist()
+
+
+def test_fashion_mnist_lies_in_a_folder_of_its_own(tmp_path, monkeypatch, arrays, write_files):
+    raw = write_files(tmp_path, {name: array[::-1] for name, array in arrays.items()})
+    raw.parent.rename(tmp_path / "FashionMNIST")
+    write_files(tmp_path, arrays)
+    monkeypatch.setenv("LAB_DATA", str(tmp_path))
+    fashion, mnist = load_fashion_mnist(), load_mnist()
+    assert (fashion.name, mnist.name) == ("Fashion-MNIST", "MNIST")
+    np.testing.assert_array_equal(fashion.X[:40], mnist.X[:40][::-1])
+
+
+def test_where_nothing_has_fashion_mnist_the_error_says_how_to_supply_it():
+    with pytest.raises(DataUnavailable) as caught:
+        load_fashion_mnist()
+    text = str(caught.value)
+    assert text.startswith("Fashion-MNIST can't be loaded")
+    assert "<folder>/FashionMNIST/raw/train-images-idx3-ubyte.gz" in text
+    assert 'load_fashion_mnist(source="embedded")' in text
 
 
 @pytest.mark.parametrize("source", [None, "folder", "download", "embedded"])

@@ -42,6 +42,14 @@ def test_setup_of_part_1_says_four_lines_and_leaves_torch_alone(tmp_path):
     assert torch == "False"
 
 
+def test_setup_of_part_2_names_torch_and_its_device(tmp_path):
+    code = "import helpers; lab = helpers.setup('part2'); print(type(lab.budget).__name__)"
+    *lines, budget = python(code, LAB_CACHE=str(tmp_path), LAB_DEVICE="cpu").splitlines()
+    assert "torch" in lines[0]
+    assert "CPU" in lines[1]
+    assert budget == "Part2Budget"
+
+
 def test_setup_seeds_and_hands_over_the_budget():
     code = (
         "import helpers, random; lab = helpers.setup('part1'); lab.budget.epochs = 3; "

@@ -1,4 +1,4 @@
-"""Part I on data of the real form: a small folder in every run of the tests, the real MNIST by `make test-real`."""
+"""The notebooks on data of the real form: a small folder in every run, the real data by `make test-real`."""
 
 import gzip
 import os
@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.part1 import measure
+from benchmarks import part1, part2
 from helpers.embedded import embedded_digits
+from helpers.garments import embedded_garments
 from helpers.idx import format_idx
 from helpers.sources import FILES
 from tests.notebooks.kernel import run
@@ -17,20 +18,21 @@ from tests.samples import read
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """1,797 digits in torchvision's layout, half of the files gzipped."""
+    """1,797 digits and 600 garments in torchvision's layout, half of the files gzipped."""
     root = tmp_path_factory.mktemp("data")
-    raw = root / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    X, y = embedded_digits()
-    images, labels = X.reshape(-1, 28, 28).astype(np.uint8), y.astype(np.uint8)
-    parts = [images[:1500], labels[:1500], images[1500:], labels[1500:]]
-    names = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
-    assert set(names) == set(FILES)
-    for place, (name, values) in enumerate(zip(names, parts, strict=True)):
-        if place % 2:
-            (raw / name).write_bytes(format_idx(values))
-        else:
-            (raw / f"{name}.gz").write_bytes(gzip.compress(format_idx(values)))
+    for name, (X, y), n_train in (
+        ("MNIST", embedded_digits(), 1500),
+        ("FashionMNIST", embedded_garments(600), 500),
+    ):
+        raw = root / name / "raw"
+        raw.mkdir(parents=True)
+        images, labels = X.reshape(-1, 28, 28).astype(np.uint8), y.astype(np.uint8)
+        parts = [images[:n_train], labels[:n_train], images[n_train:], labels[n_train:]]
+        for place, (file, values) in enumerate(zip(FILES, parts, strict=True)):
+            if place % 2:
+                (raw / file).write_bytes(format_idx(values))
+            else:
+                (raw / f"{file}.gz").write_bytes(gzip.compress(format_idx(values)))
     return root
 
 
@@ -41,6 +43,17 @@ def test_the_quick_budget_runs_on_a_folder_within_three_minutes(folder: Path, tm
     assert "LAB_DATA" in executed.output("setup")
     assert "X (1797, 784)" in executed.output("load-data")
     assert executed.cpu_seconds < 180
+
+
+@pytest.mark.slow
+def test_part_2_runs_on_a_folder_in_the_quick_budget(folder: Path, tmp_path: Path) -> None:
+    notebook = read("source", "part2").copy()
+    notebook.cells = [cell.copy() for cell in notebook.cells if not cell.id.startswith(("test-", "bonus-"))]
+    executed = run(notebook, tmp_path, LAB_BUDGET="quick", LAB_DATA=str(folder), LAB_DEVICE="cpu")
+    assert executed.errors() == {}
+    assert "images (1257, 1, 28, 28)" in executed.output("load-data")
+    assert "LAB_DATA" in executed.output("show-garments")
+    assert executed.cpu_seconds < 300
 
 
 def test_missing_data_stop_the_notebook_with_both_remedies(tmp_path: Path) -> None:
@@ -60,13 +73,29 @@ class TestRealData:
     """What the course promises of the real MNIST; quick takes a minute, full some more."""
 
     def test_quick_takes_at_most_three_minutes(self) -> None:
-        _, found = measure("quick")
+        _, found = part1.measure("quick")
         assert found["minutes"] <= 3
         assert found["mlp_val"] > 0.9
 
     def test_full_reaches_what_the_course_promises(self) -> None:
-        _, found = measure("full")
+        _, found = part1.measure("full")
         assert (found["epochs"], found["n_train"]) == (50, 49_000)
         assert found["final"]["your network"]["test_accuracy"] >= 0.975
         assert (found["best"]["C"], found["best"]["gamma"]) == (10, "scale")
         assert found["svm_val"] >= 0.980
+
+    def test_part_2_shows_what_it_says(self) -> None:
+        """The claims of the notebook's words, in the quick budget; minutes."""
+        _, found = part2.measure("quick")
+        assert found["val"] > 0.96
+        assert found["scheduled"] > found["val"] - 0.005
+        assert found["lr"][-1] < found["lr"][0]
+        one_rate, own_rates = found["one_rate"], found["own_rates"]
+        assert one_rate["SGD"] < 0.5 < one_rate["SGD, momentum 0.9"] < one_rate["Adam"] - 0.1
+        assert min(own_rates.values()) > 0.9
+        assert found["scarce"]["augmented"] > found["scarce"]["as they are"]
+        assert found["digits"] > 0.9
+        assert found["garments"] < 0.2
+        accuracies = {name: row["test_accuracy"] for name, row in found["table"].items()}
+        assert max(accuracies, key=accuracies.get) == "SimpleCNN"
+        assert min(accuracies, key=accuracies.get) == "logistic regression"

@@ -14,7 +14,7 @@ from tests.samples import read
 
 PARTS = sorted(path.parent.name for path in (ROOT / "source").glob("*/*.ipynb"))
 CPU_BUDGET = {"part1": 2.0, "part2": 4.0, "part3": 6.0}
-IMPORTS_AT_REST = 1.8
+IMPORTS_AT_REST = {"part1": 1.8, "part2": 3.5}  # torch and torchvision
 
 
 @pytest.fixture(scope="module", params=PARTS)
@@ -69,11 +69,12 @@ def test_the_reference_gets_every_point(reference: Run) -> None:
 def test_cells_and_exams_keep_to_the_cpu_budget(part: str, reference: Run, tmp_path: Path) -> None:
     """CPU seconds after the imports, of a machine at rest.
 
-    Other work on the machine stretches them, and the imports alike, which took 1.8 s when it had nothing else to do.
+    Other work on the machine stretches them, and the imports alike; what those take when it has nothing else to do
+    is known.
     """
 
     def at_rest(executed: Run) -> float:
-        return executed.cpu_seconds / max(1.0, executed.import_seconds / IMPORTS_AT_REST)
+        return executed.cpu_seconds / max(1.0, executed.import_seconds / IMPORTS_AT_REST[part])
 
     seconds = [at_rest(reference)]
     while min(seconds) > CPU_BUDGET[part] and len(seconds) < 3:

@@ -5,6 +5,7 @@ A submission is described by its cells: solution cells by their `grade_id`, from
 """
 
 import re
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,33 @@ ROOT = Path(__file__).parents[2]
 SOLUTION = re.compile(r"^[ \t]*### (BEGIN|END) SOLUTION[ \t]*\n", re.M)
 
 Cells = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Student:
+    """One submission.
+
+    Attributes
+    ----------
+    name : str
+        The student's id, without `sample-`.
+    what : str
+        What it shows, in a few words.
+    cells : dict
+        Sources by `grade_id`; a cell that is missing stays as it was released.
+    lost : dict
+        Points that each test cell must cost, by `grade_id`.
+    """
+
+    name: str
+    what: str
+    cells: Cells
+    lost: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The student's id in the gradebook."""
+        return f"sample-{self.name}"
 
 
 def notebook_path(tree: str, part: str) -> Path:

@@ -17,39 +17,38 @@ from grading.engine.run import Options
 from grading.gradebook import Submission, submissions
 from grading.release import ROOT, build, environment
 from grading.sandbox import probe
-from tests.samples.part1.classroom import ALL_TESTS, Student
-from tests.samples.submissions import PREFIX, classroom, write
+from tests.samples import Student
+from tests.samples.submissions import PREFIX, classroom, points, write
 
-PART = "part1"
 console = Console()
 
 
-def main() -> None:
-    """Run the demo; exit with 1 where a score is not what it should be."""
-    console.print(f"[bold]1 · Release[/bold]   release/{PART}/ from source/{PART}/")
-    for path in build(PART):
+def main(part: str) -> None:
+    """Run the demo for a part; exit with 1 where a score is not what it should be."""
+    console.print(f"[bold]1 · Release[/bold]   release/{part}/ from source/{part}/")
+    for path in build(part):
         console.print(f"    {path.relative_to(ROOT)}")
-    students = classroom(PART)
+    students = classroom(part)
     console.print(f"[bold]2 · Class[/bold]     {len(students)} sample submissions in submitted/{PREFIX}*/")
-    write(PART, ROOT)
+    write(part, ROOT)
     if _sandbox():
         ids = tuple(student.id for student in students)
-        report = grade(PART, ROOT, Options(ids, force=True), console)
+        report = grade(part, ROOT, Options(ids, force=True), console)
         for line in summary(report):
             console.print(f"    {line}", highlight=False)
     else:
-        _nbgrader("autograde", "grading", len(students))
+        _nbgrader(part, "autograde", "grading", len(students))
     console.print("[bold]4 · Feedback[/bold]  a page a student")
-    _nbgrader("generate_feedback", "writing", len(students))
-    found = [submission for submission in submissions(PART, ROOT) if submission.student.startswith(PREFIX)]
+    _nbgrader(part, "generate_feedback", "writing", len(students))
+    found = [submission for submission in submissions(part, ROOT) if submission.student.startswith(PREFIX)]
     console.print()
-    console.print(table(PART, found))
-    wrong = surprises(students, found)
+    console.print(table(part, found))
+    wrong = surprises(part, students, found)
     programs = Path(sys.executable).parent
     jupyter = (programs.relative_to(ROOT) if programs.is_relative_to(ROOT) else programs) / "jupyter"
     console.print(
-        f"\n[bold]Look at[/bold] feedback/{PREFIX}grace/{PART}/: what a student gets"
-        f"\n        autograded/{PREFIX}grace/{PART}/: the notebook as it was graded"
+        f"\n[bold]Look at[/bold] feedback/{PREFIX}grace/{part}/: what a student gets"
+        f"\n        autograded/{PREFIX}grace/{part}/: the notebook as it was graded"
         f"\n        {jupyter} lab, then Nbgrader → Formgrader: answers to grade by hand"
         "\n        make clean: removes the sample class and its grades",
         highlight=False,
@@ -72,9 +71,9 @@ def _sandbox() -> bool:
     return True
 
 
-def _nbgrader(command: str, doing: str, total: int) -> None:
+def _nbgrader(part: str, command: str, doing: str, total: int) -> None:
     """Run an nbgrader command on the sample class, with a bar that follows its log."""
-    arguments = [sys.executable, "-m", "nbgrader", command, PART, f"--student={PREFIX}*", "--force"]
+    arguments = [sys.executable, "-m", "nbgrader", command, part, f"--student={PREFIX}*", "--force"]
     columns = (TextColumn("    {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     log = []
     with (
@@ -103,14 +102,14 @@ def _nbgrader(command: str, doing: str, total: int) -> None:
         sys.exit(f"nbgrader {command} failed; the lines above say why.")
 
 
-def surprises(students: list[Student], found: list[Submission]) -> list[str]:
+def surprises(part: str, students: list[Student], found: list[Submission]) -> list[str]:
     """Return a line for each test whose score is not the one that the sample was written for, or that has none."""
     graded = {submission.student: submission for submission in found}
     lines = []
     for student in students:
         cells = {cell.grade_id: cell for cell in graded[student.id].cells} if student.id in graded else {}
-        for grade_id, points in ALL_TESTS.items():
-            wanted, cell = points - student.lost.get(grade_id, 0.0), cells.get(grade_id)
+        for grade_id, most in points(part).items():
+            wanted, cell = most - student.lost.get(grade_id, 0.0), cells.get(grade_id)
             if cell is None or cell.score != wanted:
                 came = "no score" if cell is None else f"{cell.score}"
                 lines.append(f"{student.id}: {grade_id} got {came}, expected {wanted:g}")
@@ -118,4 +117,4 @@ def surprises(students: list[Student], found: list[Submission]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:] or ["part1"])

@@ -4,20 +4,24 @@ import copy
 import importlib
 import shutil
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from nbgrader.api import Gradebook
 
-from tests.samples import Cells, notebook_path, read
+from tests.samples import Cells, Student, notebook_path, read
 
-PARTS = ("part1",)
+PARTS = ("part1", "part2")
 PREFIX = "sample-"
 
 
-def classroom(part: str) -> list[Any]:
+def classroom(part: str) -> list[Student]:
     """Return the students of a part's sample class, each as its `classroom` module describes them."""
     return importlib.import_module(f"tests.samples.{part}.classroom").students()
+
+
+def points(part: str) -> dict[str, float]:
+    """Return the points of a part's test cells, as its `classroom` module has them."""
+    return importlib.import_module(f"tests.samples.{part}.classroom").ALL_TESTS
 
 
 def fill(part: str, cells: Cells) -> nbformat.NotebookNode:

@@ -10,7 +10,7 @@ from grading.sandbox.manager import SandboxKernelManager
 from grading.sandbox.policy import Limits
 from tests.samples import read
 
-PARTS = ("part1",)
+PARTS = ("part1", "part2")
 OF_THE_KERNEL = 16
 """Processes and threads that a kernel has before it runs anything, and descriptors a few times that."""
 

@@ -3,10 +3,9 @@
 The students are invented; their ids begin with `sample-`, so that they can't be taken for real ones.
 """
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.samples import Cells, exchange, read_cells, solution_cells
+from tests.samples import Cells, Student, exchange, read_cells, solution_cells
 
 RIGHT = Path(__file__).parent / "right"
 NETWORK = "mlp-from-scratch"
@@ -18,33 +17,6 @@ ANSWERS = {
     "discuss-cost": "The network grows with n·d·h an epoch, the SVM between n² and n³, and it keeps its support "
     "vectors. I would ship the network, unless only a few thousand images were labelled.",
 }
-
-
-@dataclass(frozen=True)
-class Student:
-    """One submission.
-
-    Attributes
-    ----------
-    name : str
-        The student's id, without `sample-`.
-    what : str
-        What it shows, in a few words.
-    cells : dict
-        Sources by `grade_id`; a cell that is missing stays as it was released.
-    lost : dict
-        Points that each test cell must cost, by `grade_id`.
-    """
-
-    name: str
-    what: str
-    cells: Cells
-    lost: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def id(self) -> str:
-        """The student's id in the gradebook."""
-        return f"sample-{self.name}"
 
 
 NETWORK_TESTS = {

@@ -1,0 +1,284 @@
+"""Runs of a student's training: what a witness noted of them, and judges of what it ought to be.
+
+A witness (`probes.Witness`) notes what training asks of it. Its notes are claims: the last weights are read from the
+model itself, and where a trusted optimizer leads from the first weights to them, its weights take the place of the
+noted ones (`Run.verified`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from grading.exams.part2 import probes
+from grading.exams.part2.trusted import N_WEIGHTS, Data, answer, backward, mean_loss
+from grading.handle import Ref, Student, items, size, value
+from grading.judge import Fail, array, ok, relative_error
+
+HISTORY = ("train_loss", "val_loss", "train_accuracy", "val_accuracy")
+Zeroing = Literal["step", "epoch", "never"]
+MakeOptimizer = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
+
+
+def adam(lr: float) -> MakeOptimizer:
+    """Return a maker of Adam at a learning rate."""
+    return lambda parameters: torch.optim.Adam(parameters, lr=lr)
+
+
+# --- what a witness noted -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass of a batch through a witness, as it noted it.
+
+    Attributes
+    ----------
+    rows : ndarray of int
+        Which images, by their positions in the data.
+    validation : bool
+        Whether they are validation images.
+    training, with_gradient : bool
+        The mode of the model, and whether gradients were recorded.
+    weights : ndarray, shape (172,)
+    gradient : ndarray or None
+        What the parameters had gathered before this pass.
+    """
+
+    rows: np.ndarray
+    validation: bool
+    training: bool
+    with_gradient: bool
+    weights: np.ndarray
+    gradient: np.ndarray | None
+
+
+@dataclass
+class Epoch:
+    """The passes on training images of one epoch, with gradients, and those on validation images after them."""
+
+    steps: list[Pass] = field(default_factory=list)
+    checks: list[Pass] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Mean loss and accuracy, and the share of answers that rounding could turn."""
+
+    loss: float
+    accuracy: float
+    doubtful: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: what it was given, what it noted and answered, and the weights before and after it."""
+
+    data: Data
+    shift: float
+    start: np.ndarray
+    passes: list[Pass]
+    end: np.ndarray
+    answer: Any = None
+
+    def batch(self, noted: Pass) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return images and labels of a pass."""
+        data = self.data
+        images, labels = (data.val_images, data.val_labels) if noted.validation else (data.images, data.labels)
+        return images[noted.rows], labels[noted.rows]
+
+    def epochs(self) -> list[Epoch]:
+        """Cut the passes into epochs: one begins with the first training pass behind a validation."""
+        found: list[Epoch] = []
+        for noted in self.passes:
+            if noted.validation:
+                if found:  # a validation before any training belongs to none
+                    found[-1].checks.append(noted)
+            elif noted.with_gradient:  # without: another look at training images, which is free
+                if not found or found[-1].checks:
+                    found.append(Epoch())
+                found[-1].steps.append(noted)
+        hint = "in each epoch: a pass over train_loader, then one over val_loader, through model(images)"
+        ok(bool(found), expected="training through model(images), with gradients", came="none", hint=hint)
+        return found
+
+    def measure(self, passes: list[Pass], *, training: bool) -> "Measured":
+        """Return loss and accuracy over the samples of passes, each with the weights of its pass."""
+        ok(bool(passes), expected="a pass over each loader in each epoch", came="none", hint="for … in val_loader")
+        losses, right, ties, seen = 0.0, 0, 0, 0
+        for noted in passes:
+            images, labels = self.batch(noted)
+            logits = answer(noted.weights, images, training=training, shift=self.shift)
+            losses += mean_loss(logits, labels) * len(labels)
+            right += int((logits.argmax(dim=1) == labels).sum())
+            first, second = logits.topk(2, dim=1).values.T
+            ties += int((first - second < 1e-5).sum())
+            seen += len(labels)
+        return Measured(losses / seen, right / seen, ties / seen)
+
+    def movers(self) -> list[Pass]:
+        """Return the passes after which the weights are others."""
+        after = [noted.weights for noted in self.passes[1:]] + [self.end]
+        return [
+            noted for noted, then in zip(self.passes, after, strict=True) if not np.array_equal(noted.weights, then)
+        ]
+
+    def replay(
+        self, make: MakeOptimizer, *, zeroing: Zeroing = "step", training: bool | None = None
+    ) -> list[np.ndarray]:
+        """Return the weights before and after each step of a trusted optimizer, on the batches that moved them.
+
+        Parameters
+        ----------
+        zeroing
+            When gradients are set to zero; only "step" is right.
+        training
+            Mode of the model; by default as noted.
+        """
+        twin = probes.Witness(self.start, self.shift)
+        optimizer = make(list(twin.parameters()))
+        firsts = {id(epoch.steps[0]) for epoch in self.epochs()}
+        weights = [self.start]
+        movers = {id(noted) for noted in self.movers()}
+        for noted in self.passes:
+            moves = id(noted) in movers
+            if noted.with_gradient:  # a step without a pass of its own takes the last gradient once more
+                if zeroing == "step" or (zeroing == "epoch" and id(noted) in firsts):
+                    optimizer.zero_grad()
+                if moves or not noted.validation:
+                    backward(twin.train(noted.training if training is None else training), *self.batch(noted))
+            if moves:
+                optimizer.step()
+                weights.append(probes.weights_of(twin.parameters()).numpy())
+        return weights
+
+    def agrees(self, weights: list[np.ndarray]) -> bool:
+        """Say whether a replay moves the weights as this training did; never where it did not move them."""
+        moved = self.end - self.start
+        return bool(moved.any()) and relative_error(weights[-1] - weights[0], moved) < 2e-3
+
+    def verified(self, make: MakeOptimizer) -> "Run":
+        """Return this run with the weights of a replay in place of the noted ones, if it comes to the same end."""
+        weights = self.replay(make)
+        if not self.agrees(weights):
+            return self  # a mistake in the steps themselves, which costs elsewhere
+        movers, taken, passes = {id(noted) for noted in self.movers()}, 0, []
+        for noted in self.passes:
+            passes.append(replace(noted, weights=weights[taken]))
+            taken += id(noted) in movers
+        return replace(self, passes=passes)
+
+
+def read_pass(event: dict[str, Any], data: Data) -> Pass:
+    """Return a noted pass; fail where it was not given images of the data as they are."""
+    marks = array(event["marks"], "the images of a batch", shape=(None,))
+    ok(len(marks) > 0, expected="batches of images", came="an empty one")
+    for validation, images in ((False, data.images), (True, data.val_images)):
+        known = images[:, 0, 0, 0].double().numpy()
+        distances = np.abs(marks[:, None] - known[None])
+        if distances.min(axis=1).max() < 1e-6:
+            weights = _vector(event["weights"], "the weights")
+            noted = event["gradient"]
+            found = None if noted is None else _vector(noted, "the gradients")
+            flags = (event["training"], event["with gradient"])
+            if not all(type(flag) is bool for flag in flags):
+                raise Fail("the modes of the model", "something else")
+            return Pass(distances.argmin(axis=1), validation, *flags, weights, found)
+    hint = "hand the batches of the loaders to the model as they come"
+    raise Fail("images of train_loader or of val_loader in each batch", "others, or both in one", hint)
+
+
+def _vector(answered: Any, what: str) -> np.ndarray:
+    hint = "do the losses stay finite? The model keeps its own parameters"
+    return array(answered, what, shape=(N_WEIGHTS,), hint=hint).astype(np.float32)
+
+
+def read_weights(model: Ref) -> np.ndarray:
+    """Read the weights (172,) of a witness from itself."""
+    state = value(model.state_dict())
+    ok(isinstance(state, dict), expected="a model with its weights", came="none")
+    return _vector(np.concatenate([array(tensor, "the weights").ravel() for tensor in state.values()]), "the weights")
+
+
+def train(
+    student: Student, loaded: Ref, data: Data, model: Ref, function: str, *, shift: float = 0.0, **settings: Any
+) -> Run:
+    """Let a student's function train a witness on small data; return what came of it."""
+    start, done = read_weights(model), size(loaded.EVENTS)
+    came = getattr(student, function)(model, *data.loaders(), **settings)
+    noted = items(loaded.EVENTS, done + 3000)[done:]
+    passes = [read_pass(event, data) for event in noted if event["what"] == "pass"]
+    run = Run(data, shift, start, passes, read_weights(model), came)
+    if passes:
+        hint = "train the model that is given: its own weights, in place"
+        same = np.array_equal(passes[0].weights, start)
+        ok(same, expected="training from the weights that the model has", came="from others", hint=hint)
+    return run
+
+
+# --- histories ----------------------------------------------------------------------------------------------------
+
+
+def history(answered: Any, epochs: int, *names: str) -> dict[str, np.ndarray]:
+    """Return the lists of a history that are asked for, float64 (epochs,) each."""
+    hint = "return a dict with these four keys" if set(names) <= set(HISTORY) else "return a dict with all its keys"
+    ok(isinstance(answered, dict), expected="a dict of lists", came=answered, hint=hint)
+    for name in names:
+        if name not in answered:
+            raise Fail(f"`{name}` in the history", f"the keys {', '.join(map(str, list(answered)[:8]))}", hint)
+    hint = "append one value to each list at the end of each epoch"
+    return {name: array(answered[name], f"`{name}`", shape=(epochs,), hint=hint) for name in names}
+
+
+def judge_values(came: np.ndarray, wanted: list[float], name: str, hint: str, slack: float = 0.0) -> None:
+    """Demand the trusted values of a history, up to rounding of float32 and a slack."""
+    ok(len(came) == len(wanted), expected="as many epochs as values", came=f"{len(wanted)} epochs", hint=hint)
+    far = np.abs(came - np.array(wanted)) > slack + 1e-4 + 2e-4 * np.abs(wanted)
+    if far.any():
+        first = int(far.argmax())
+        raise Fail(f"`{name}` of each epoch", f"{came[first]:.4g} in epoch {first + 1}, which is something else", hint)
+
+
+def judge_history(run: Run, n_epochs: int, what: str, *, validation: bool = True) -> None:
+    """Judge `train_…` and perhaps `val_…`, loss or accuracy, by the weights of each pass."""
+    names = [f"train_{what}", f"val_{what}"][: 1 + validation]
+    came = history(run.answer, n_epochs, *names)
+    epochs = run.epochs()
+    hints = {
+        "train_loss": "add up loss.item() * len(labels) over the batches, divide by the number of samples: "
+        "the last batch is short",
+        "val_loss": "add up loss.item() * len(labels) over val_loader after the epoch's last step, "
+        "divide by the number of samples",
+        "train_accuracy": "right answers among all of the epoch's own passes, over the number of samples, from 0 to 1",
+        "val_accuracy": "right answers on val_loader after the epoch's last step, over the number of samples",
+    }
+    for name in names:
+        passes = [epoch.checks if name.startswith("val") else epoch.steps for epoch in epochs]
+        found = [run.measure(each, training=False) for each in passes]
+        slack = max(measured.doubtful for measured in found) if what == "accuracy" else 0.0
+        judge_values(came[name], [getattr(measured, what) for measured in found], name, hints[name], slack)
+
+
+# --- modes ------------------------------------------------------------------------------------------------------
+
+
+def demand_checks(checks: list[Pass]) -> None:
+    """Demand passes on validation images."""
+    hint = "after each epoch's steps, a pass over val_loader"
+    ok(bool(checks), expected="validation by model(images)", came="none", hint=hint)
+
+
+def modes_right(epochs: list[Epoch]) -> None:
+    """Demand train mode for steps, and eval mode without gradients for checks."""
+    steps = [noted for epoch in epochs for noted in epoch.steps]
+    checks = [noted for epoch in epochs for noted in epoch.checks]
+    demand_checks(checks)
+    train_mode = all(noted.training for noted in steps)
+    ok(train_mode, expected="train mode while training", came="eval mode", hint="model.train() in each epoch")
+    eval_mode = not any(noted.training for noted in checks)
+    ok(eval_mode, expected="eval mode while validating", came="train mode", hint="model.eval() before val_loader")
+    quiet = not any(noted.with_gradient for noted in checks)
+    ok(quiet, expected="validation without gradients", came="with them", hint="with torch.no_grad():")

@@ -1,0 +1,39 @@
+"""The sample class of each further part, from source to gradebook by the real command line."""
+
+from pathlib import Path
+
+import pytest
+
+from grading.gradebook import submissions
+from grading.release import build, nbgrader
+from tests.end_to_end.test_course import copy_course
+from tests.end_to_end.test_engine import SEED, engine
+from tests.samples.demo import surprises
+from tests.samples.submissions import classroom, write
+
+PARTS = ("part2",)
+
+
+@pytest.fixture
+def course(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A course with the sample class of a part handed in."""
+    part: str = request.node.callspec.params["part"]
+    root = copy_course(tmp_path, part)
+    build(part, root)
+    write(part, root)
+    return root
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_engine_gives_every_cell_its_score(part: str, course: Path) -> None:
+    run = engine(course, "run", part, "--seed", SEED)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert surprises(part, classroom(part), submissions(part, course)) == []
+    assert "look at this" not in run.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", PARTS)
+def test_stock_nbgrader_gives_every_cell_its_score(part: str, course: Path) -> None:
+    nbgrader("autograde", part, root=course)
+    assert surprises(part, classroom(part), submissions(part, course)) == []
