@@ -29,6 +29,21 @@ def test_it_knows_the_cells_that_are_graded_and_their_points(assignment: Assignm
     assert len(assignment.given) == 110
 
 
+def test_it_knows_what_its_cells_import(assignment: Assignment) -> None:
+    assert {"helpers", "helpers.plots", "numpy", "pandas", "sklearn.svm"} <= set(assignment.imports)
+    assert "torch" not in assignment.imports
+    cells = [
+        "import a, b.c as d",
+        "%magic\nimport e",
+        "from f.g import h\ntry:\n    import i\nexcept ImportError:\n    pass",
+        "def late():\n    import j",
+        "from . import k",
+    ]
+    release = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    made = Assignment("part", "name", "", nbformat.writes(release))
+    assert made.imports == ("a", "b.c", "f.g", "f.g.h", "i")
+
+
 def test_hidden_tests_are_in_its_source_and_not_in_its_release(assignment: Assignment) -> None:
     assert "HIDDEN TESTS" in assignment.source_cells["test-mlp-init"].source
     assert "HIDDEN TESTS" not in assignment.release_cells["test-mlp-init"].source
