@@ -96,7 +96,7 @@ def hand_in(root: Path, part: str, student: str, cells: dict[str, str], only: tu
 
 
 def measure(root: Path, part: str, few: int) -> Costs:
-    """Measure a course's class: CPU seconds and stock nbgrader on a few submissions, the engine's wall seconds on all."""
+    """Measure a course's class: the engine's wall seconds on all submissions, everything else on a few."""
     students = sorted(path.name for path in (root / "submitted").iterdir())
     some = students[:few]
     floor = statistics.mean(_floor(root, part, some))
@@ -176,8 +176,9 @@ def table(light: Costs, whole: Costs, students: tuple[int, int]) -> str:
         lines.append(f"| {name} | {cells} | {costs.ratio:.1f} times |")
     lines += [
         "",
-        "The *floor* is the same cells and exams in one process that has imported what `doctor` does, without walls. The engine's wall seconds hold its "
-        f"start. On the sample class no grader on two cores could be more than {bound:.1f} times faster than stock.",
+        "The *floor* is the same cells and exams in one process without walls that has imported what every kernel of "
+        "the sandbox has by default. The engine's wall seconds hold its start. "
+        f"On the sample class no grader on two cores could be more than {bound:.1f} times faster than stock.",
     ]
     return "\n".join(lines)
 
