@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import notebook
+from benchmarks import notebook, published
 from benchmarks.pages import machine
 from tests.notebooks.kernel import Run
 
@@ -43,7 +43,8 @@ def main() -> None:
         with console.status(f"Part II, budget {budget}: minutes …"):
             executed, results[budget] = measure(budget)
         console.print(f"budget {budget}: {results[budget]['minutes']:.1f} minutes")
-    table = _table(results)
+    with console.status("Beside a published run: minutes …"):
+        table = f"{_table(results)}\n\n## Beside a published run\n\n{published.compare()}"
     notebook.write_page(PART, executed, _opening(budget), table)
     console.print(table)
 

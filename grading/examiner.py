@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import pkgutil
 import resource
+import signal
 import sys
 import types
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ _ANSWER_SECONDS = 120.0
 _ALL_ANSWERS_SECONDS = 300.0
 _EXAM_SECONDS = 600.0
 """Longer than all answers may take: what an exam itself does is a matter of seconds."""
+_EXAM_CPU_SECONDS = 60
+"""For what an exam computes itself; what it computes from forged notes may have no end."""
 _MEMORY_BYTES = 4 << 30
 NOBODY = "a kernel that answers"
 """What was expected where no exam took place."""
@@ -42,14 +45,16 @@ class Examiner:
     ----------
     exams
         The package that holds them.
+    cpu_seconds
+        What judging one exam may take, at the submission's expense.
     """
 
-    def __init__(self, exams: str = "grading.exams") -> None:
+    def __init__(self, exams: str = "grading.exams", cpu_seconds: float = _EXAM_CPU_SECONDS) -> None:
         context = _context(exams)
         self.lost = ""
         """Why the last conversation ended before its exam did, if so."""
         self._pipe, other = context.Pipe()
-        self._process = context.Process(target=_examine, args=(other, exams, str(Path.cwd())), daemon=True)
+        self._process = context.Process(target=_examine, args=(other, exams, cpu_seconds, str(Path.cwd())), daemon=True)
         with _safe_path(), _free_to_start(), _without_main():
             self._process.start()
         other.close()
@@ -147,7 +152,22 @@ def _without_main() -> Iterator[None]:
         sys.modules["__main__"] = before
 
 
-def _examine(pipe: Connection, exams: str, folder: str) -> None:
+@contextlib.contextmanager
+def _within(cpu_seconds: float) -> Iterator[None]:
+    """End what is going on by `SessionLost` where it takes too much CPU time."""
+
+    def end(number: int, frame: Any) -> None:
+        raise SessionLost(f"judging its answers took more than {cpu_seconds:g} seconds")
+
+    signal.signal(signal.SIGPROF, end)
+    signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _examine(pipe: Connection, exams: str, cpu_seconds: float, folder: str) -> None:
     """Be an examiner. The folder is the engine's working folder, from which nothing is imported here."""
     sys.path[:] = [path for path in sys.path if path not in ("", folder)]
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, _MEMORY_BYTES))
@@ -158,18 +178,18 @@ def _examine(pipe: Connection, exams: str, folder: str) -> None:
             return
         answer: Any
         try:
-            answer = _judge(find(exam_id, exams), seed, address, ready_seconds)
+            answer = _judge(find(exam_id, exams), seed, address, ready_seconds, cpu_seconds)
         except Exception as error:
             answer = f"{type(error).__name__}: {error}"
         pipe.send(answer)
 
 
-def _judge(exam: Exam, seed: int, address: str, ready_seconds: float) -> tuple[Verdict, str]:
+def _judge(exam: Exam, seed: int, address: str, ready_seconds: float, cpu_seconds: float) -> tuple[Verdict, str]:
     """Return the verdict, and why the conversation ended before the exam did, if so."""
     try:
         transport = connect(address, _ANSWER_SECONDS, _ALL_ANSWERS_SECONDS, ready_seconds=ready_seconds)
     except SessionLost as error:
         reason = Reason(WHOLE, exam.points, False, NOBODY, str(error), kind="error")
         return Verdict(exam.id, exam.points, 0.0, (reason,), seed, 0.0), ""
-    with transport:
+    with transport, _within(cpu_seconds):
         return run(exam, Student(Session(transport)), seed), transport.lost

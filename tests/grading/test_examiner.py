@@ -118,6 +118,16 @@ if __name__ == "__main__":
 """
 
 
+def test_judging_without_end_costs_the_rest_of_that_exam(tmp_path: Path) -> None:
+    examiner = Examiner("toy_exams", cpu_seconds=1)
+    with listening(tmp_path / "s", {"double": lambda x: 2 * x}, exams=2) as address:
+        verdict = examiner.judge("play-endless", 1, address)
+        assert verdict.score == 1
+        assert "took more than 1 seconds" in verdict.reasons[-1].came
+        assert examiner.judge("play-double", 1, address).score == 2
+    examiner.close()
+
+
 def test_an_examiner_does_not_import_what_was_started(tmp_path: Path) -> None:
     """That would be the engine with all that it imports, anew for each submission: seconds."""
     script = tmp_path / "started.py"

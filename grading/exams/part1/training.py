@@ -109,6 +109,8 @@ def _epochs(run: dict[str, Any]) -> list[list[int]]:
     whole = len(rows) % EPOCHS == 0
     ok(whole, expected=f"{EPOCHS} epochs of {N_TRAIN} samples", came=f"{len(rows)} samples in all", hint=EVERY_ONE)
     length = len(rows) // EPOCHS
+    enough = 3 * length >= 2 * N_TRAIN
+    ok(enough, expected=f"about {N_TRAIN} samples in each epoch", came=f"{length}", hint=EVERY_ONE)
     return [rows[start : start + length] for start in range(0, len(rows), length)]
 
 
@@ -211,6 +213,7 @@ def _histories_right(runs: list[dict[str, Any]]) -> None:
 
 def _loss_falls(runs: list[dict[str, Any]]) -> None:
     losses, _ = _histories(runs[0])
+    _epochs(runs[0])
     if _labels_of_others(runs[0]):
         return  # that costs elsewhere, and nobody knows what the loss does then
     falls = bool(losses[-1] < losses[0])
@@ -225,6 +228,7 @@ def _labels_of_others(run: dict[str, Any]) -> bool:
 
 def _untouched(runs: list[dict[str, Any]]) -> None:
     run = runs[0]
+    _steps(run)
     for name, given in (("X_train", run["X"]), ("y_train", run["y"])):
         after = array(value(run[f"{name[0]} after"]), name, shape=given.shape)
         hint = "shuffle a list of row numbers, not the arrays themselves"

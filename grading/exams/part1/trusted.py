@@ -8,7 +8,7 @@ import numpy as np
 
 from grading.exams.part1 import probes
 from grading.handle import Ref, Student, StudentError
-from grading.judge import Fail, array, tolerance
+from grading.judge import Fail, array, number, tolerance
 
 PARAMETERS = probes.PARAMETERS
 
@@ -207,4 +207,10 @@ def recorded_settings(run: dict[str, Any]) -> dict[str, Any]:
         raise Fail(
             "a network of the sizes that the data asks for", "one far larger", "n_input is the number of columns"
         )
-    return {**sizes, "learning_rate": float(settings["learning_rate"]), "seed": None if seed is None else int(seed)}
+    learning_rate = number(settings["learning_rate"], "learning_rate")
+    if not 0 < learning_rate < 100:
+        raise Fail("a network with a positive learning rate", f"{learning_rate:.4g}", "pass learning_rate on")
+    steps = number(run["epochs"], "epochs") * len(run["X"]) / max(number(run["batch_size"], "batch_size"), 1)
+    if steps > 20_000:
+        raise Fail("a training of as many epochs as asked for", "one far longer", "pass epochs and batch_size on")
+    return {**sizes, "learning_rate": learning_rate, "seed": None if seed is None else int(seed)}

@@ -98,6 +98,7 @@ def rate_falls_on_plateaus(student: Student, rng: np.random.Generator) -> None:
     run = train(student, loaded, data, model, "train_with_scheduler", epochs=N_EPOCHS, device=CPU, **settings)
     scheduled = plan.rates([loss + float(added.mean()) for loss in plan.script])
     with idea("the four lists of train_model", 3):
+        run.demand_steps()
         history(run.answer, N_EPOCHS, *HISTORY)
         _judge_scripted_history(run, plan.script, added, N_EPOCHS)
     with idea("the rate falls when the validation loss has stopped falling", 5):
@@ -106,6 +107,7 @@ def rate_falls_on_plateaus(student: Student, rng: np.random.Generator) -> None:
         ok(whole, expected=f"{N_EPOCHS} epochs", came=f"{len(used)}", hint="no early end: the rate falls instead")
         _first_difference(used, scheduled)
     with idea("`lr` holds the rate used in each epoch", 3):
+        run.demand_steps()
         logged = history(run.answer, N_EPOCHS, "lr")["lr"]
         _logged_right(logged, run, scheduled)
     with idea("train mode while training, eval mode without gradients while validating", 2):
@@ -203,27 +205,38 @@ def stops_and_restores(student: Student, rng: np.random.Generator) -> None:
     loaded, plan = student.load(probes, "Scripted"), _draw_plan(rng)
     run, added = _stopped(student, loaded, rng, plan.script, len(plan.script) + 8, plan.patience)
     epochs = run.epochs()
+    # A second one that max_epochs ends, one epoch behind its minimum.
+    n_epochs = int(rng.integers(4, 7))
+    falling = [1.5 - 0.05 * epoch for epoch in range(n_epochs - 1)]
+    short, _ = _stopped(student, loaded, rng, [*falling, falling[-1] + 0.1], n_epochs, plan.patience)
     with idea("stops after patience epochs in a row without a new minimum", 3):
+        run.demand_steps()
         hint = "keep the lowest val_loss so far; count the epochs since, and start the count anew at each new minimum"
         came = f"{len(epochs)} epochs"
         ok(len(epochs) == plan.stop, expected="as many epochs as patience allows", came=came, hint=hint)
     with idea("the best weights restored", 3):
-        losses = (plan.script + plan.script[-1:] * len(epochs))[: len(epochs)]
-        best = epochs[int(np.argmin(losses))].checks
-        hint = "copy.deepcopy(model.state_dict()) at each new minimum, model.load_state_dict at the end"
-        restored = bool(best) and np.array_equal(run.end, best[-1].weights)
-        ok(restored, expected="the weights of the epoch with the lowest val_loss", came="others", hint=hint)
+        _restored(run, plan.script, "when it stops early")
+        _restored(short, [*falling, falling[-1] + 0.1], "when max_epochs ends it")
     with idea("validation losses, in eval mode without gradients", 1):
         losses = [loss + float(added.mean()) for loss in (plan.script + plan.script[-1:] * len(epochs))[: len(epochs)]]
         came_losses = history(run.answer, len(epochs), "val_loss")["val_loss"]
         judge_values(came_losses, losses, "val_loss", "a value for each epoch that ran, the mean over the samples")
         modes_right(epochs)
     with idea("no more than max_epochs", 1):
-        n_epochs = int(rng.integers(4, 7))
-        run, _ = _stopped(student, loaded, rng, [1.5 - 0.05 * epoch for epoch in range(12)], n_epochs, plan.patience)
+        short.demand_steps()
         hint = "for epoch in range(max_epochs), and break when patience has run out"
-        came_n = len(run.epochs())
-        ok(came_n == n_epochs, expected=f"{n_epochs} epochs while the loss falls", came=f"{came_n}", hint=hint)
+        came_n = len(short.epochs())
+        ok(came_n <= n_epochs, expected=f"at most {n_epochs} epochs", came=f"{came_n}", hint=hint)
+
+
+def _restored(run: Run, script: list[float], when: str) -> None:
+    run.demand_steps()
+    epochs = run.epochs()
+    losses = (script + script[-1:] * len(epochs))[: len(epochs)]
+    best = epochs[int(np.argmin(losses))].checks
+    hint = "copy.deepcopy(model.state_dict()) at each new minimum, model.load_state_dict at the end"
+    restored = bool(best) and np.array_equal(run.end, best[-1].weights)
+    ok(restored, expected=f"the weights of the epoch with the lowest val_loss, {when}", came="others", hint=hint)
 
 
 def _stopped(

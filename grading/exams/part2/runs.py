@@ -14,11 +14,15 @@ import torch
 from torch import nn
 
 from grading.exams.part2 import probes
-from grading.exams.part2.trusted import N_WEIGHTS, Data, answer, backward, mean_loss
+from grading.exams.part2.trusted import N_WEIGHTS, Data, answer, backward, gradient, mean_loss
 from grading.handle import Ref, Student, items, size, value
 from grading.judge import Fail, array, ok, relative_error
 
 HISTORY = ("train_loss", "val_loss", "train_accuracy", "val_accuracy")
+MOST_PASSES = 600
+"""Far more than any training here takes: each pass costs the exam a gradient or two."""
+LEAST_COSINE = 0.15
+"""Between a step and the gradient of its batch, in one batch of an epoch: chance gives 0.08, Adam far more."""
 Zeroing = Literal["step", "epoch", "never"]
 MakeOptimizer = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
 
@@ -119,6 +123,31 @@ class Run:
             seen += len(labels)
         return Measured(losses / seen, right / seen, ties / seen)
 
+    def demand_steps(self, *, or_stillness: bool = False) -> None:
+        """Demand in each epoch a step along the gradient of its batch: without training there is nothing to judge.
+
+        Parameters
+        ----------
+        or_stillness
+            Whether weights that never move will do, by which what was reported can be judged as well.
+        """
+        if or_stillness and not self.movers():
+            return
+        after = [noted.weights for noted in self.passes[1:]] + [self.end]
+        then = {id(noted): weights for noted, weights in zip(self.passes, after, strict=True)}
+        for number, epoch in enumerate(self.epochs(), start=1):
+            best = max(abs(self._downhill(noted, then[id(noted)])) for noted in epoch.steps)
+            hint = "loss.backward() and optimizer.step() for each batch of train_loader"
+            ok(best > LEAST_COSINE, expected="steps that train the model", came=f"none in epoch {number}", hint=hint)
+
+    def _downhill(self, noted: Pass, then: np.ndarray) -> float:
+        """Return the cosine of the angle between what a pass was followed by and the way down on its batch."""
+        moved = (then - noted.weights).astype(float)
+        if not moved.any():
+            return 0.0
+        own = gradient(noted.weights, *self.batch(noted), training=noted.training, shift=self.shift).astype(float)
+        return float(-(moved @ own) / max(np.linalg.norm(moved) * np.linalg.norm(own), 1e-30))
+
     def movers(self) -> list[Pass]:
         """Return the passes after which the weights are others."""
         after = [noted.weights for noted in self.passes[1:]] + [self.end]
@@ -175,7 +204,8 @@ class Run:
 def read_pass(event: dict[str, Any], data: Data) -> Pass:
     """Return a noted pass; fail where it was not given images of the data as they are."""
     marks = array(event["marks"], "the images of a batch", shape=(None,))
-    ok(len(marks) > 0, expected="batches of images", came="an empty one")
+    most = len(data.images) + len(data.val_images)
+    ok(0 < len(marks) <= most, expected="batches of the loaders' images", came=f"one of {len(marks)} images")
     for validation, images in ((False, data.images), (True, data.val_images)):
         known = images[:, 0, 0, 0].double().numpy()
         distances = np.abs(marks[:, None] - known[None])
@@ -209,7 +239,7 @@ def train(
     """Let a student's function train a witness on small data; return what came of it."""
     start, done = read_weights(model), size(loaded.EVENTS)
     came = getattr(student, function)(model, *data.loaders(), **settings)
-    noted = items(loaded.EVENTS, done + 3000)[done:]
+    noted = events(loaded, done)
     passes = [read_pass(event, data) for event in noted if event["what"] == "pass"]
     run = Run(data, shift, start, passes, read_weights(model), came)
     if passes:
@@ -217,6 +247,14 @@ def train(
         same = np.array_equal(passes[0].weights, start)
         ok(same, expected="training from the weights that the model has", came="from others", hint=hint)
     return run
+
+
+def events(loaded: Ref, done: int) -> list[dict[str, Any]]:
+    """Return what was noted behind the first `done` events; fail where it is more than any training notes."""
+    noted = items(loaded.EVENTS, done + MOST_PASSES + 1)[done:]
+    hint = "one pass over each loader an epoch"
+    ok(len(noted) <= MOST_PASSES, expected="a pass for each batch", came=f"over {MOST_PASSES} passes", hint=hint)
+    return noted
 
 
 # --- histories ----------------------------------------------------------------------------------------------------
@@ -258,8 +296,13 @@ def judge_history(run: Run, n_epochs: int, what: str, *, validation: bool = True
     for name in names:
         passes = [epoch.checks if name.startswith("val") else epoch.steps for epoch in epochs]
         found = [run.measure(each, training=False) for each in passes]
-        slack = max(measured.doubtful for measured in found) if what == "accuracy" else 0.0
+        slack = tied(found) if what == "accuracy" else 0.0
         judge_values(came[name], [getattr(measured, what) for measured in found], name, hints[name], slack)
+
+
+def tied(found: list[Measured]) -> float:
+    """Return the share of answers that rounding could turn; where it is large, no weights were learnt."""
+    return min(max(measured.doubtful for measured in found), 0.1)
 
 
 # --- modes ------------------------------------------------------------------------------------------------------

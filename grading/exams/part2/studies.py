@@ -8,9 +8,9 @@ import torch
 
 from grading.exam import exam, idea
 from grading.exams.part2 import probes
-from grading.exams.part2.runs import Pass, Run, judge_values, read_pass
+from grading.exams.part2.runs import Pass, Run, events, judge_values, read_pass, tied
 from grading.exams.part2.trusted import CPU, N_WEIGHTS, Data, small_data
-from grading.handle import Ref, Student, items, size
+from grading.handle import Ref, Student, size
 from grading.judge import Fail, array, number, ok
 
 SHIFT = 2.5  # of `probes.Shifted`
@@ -107,7 +107,7 @@ def _compare(student: Student, loaded: Ref, data: Data, names: list[str], **sett
     )
     contenders: list[Contender] = []
     of_model: dict[Any, Contender] = {}
-    for event in items(loaded.EVENTS, done + 3000)[done:]:
+    for event in events(loaded, done):
         if event["what"] == "optimizer":
             start = array(event["weights"], "the parameters", hint="make(model.parameters(), lr=learning_rate)")
             whole = start.shape == (N_WEIGHTS,)
@@ -129,12 +129,12 @@ def _accuracies(asked: Comparison, name: str, n_epochs: int) -> np.ndarray:
 
 
 def _accuracies_right(run: Run, came: np.ndarray) -> None:
+    run.demand_steps()
     epochs = run.epochs()
     ok(len(epochs) == len(came), expected="as many epochs as asked for", came=f"{len(epochs)}", hint="pass epochs on")
     hint = "after each epoch: model.eval(), then the share of val_loader that is answered right, from 0 to 1"
     found = [run.measure(epoch.checks, training=False) for epoch in epochs]
-    slack = max(measured.doubtful for measured in found)
-    judge_values(came, [measured.accuracy for measured in found], "the validation accuracy", hint, slack)
+    judge_values(came, [measured.accuracy for measured in found], "the validation accuracy", hint, tied(found))
 
 
 def _steps_right(contender: Contender, data: Data) -> None:

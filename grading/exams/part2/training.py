@@ -44,6 +44,7 @@ def training_takes_adams_steps(student: Student, rng: np.random.Generator) -> No
         hint = "one optim.Adam(model.parameters(), lr=learning_rate) for all epochs, and nn.CrossEntropyLoss on logits"
         ok(agreed, expected="the weights that Adam's steps lead to", came="others", hint=hint)
     with idea("the training loss falls", 3):
+        run.demand_steps()
         before, after = (
             mean_loss(answer(weights, data.images, training=True), data.labels) for weights in (run.start, run.end)
         )
@@ -99,6 +100,10 @@ def modes_and_gradients(student: Student, rng: np.random.Generator) -> None:
         hint = "with torch.no_grad(): around the pass over val_loader"
         ok(wrong == 0, expected="no gradients for validation batches", came=f"gradients for {wrong}", hint=hint)
     with idea("gradients zeroed for each step", 2):
+        run.demand_steps(or_stillness=True)
+        gathered = any(noted.gradient is not None and noted.gradient.any() for noted in run.passes)
+        hint = "optimizer.zero_grad(), loss.backward(), optimizer.step(): in this order, for each batch"
+        ok(gathered or bool(run.movers()), expected="gradients of batches", came="none", hint=hint)
         _gradients_fresh(run, rate)
 
 
@@ -170,11 +175,13 @@ def history_is_exact(student: Student, rng: np.random.Generator) -> None:
         history(run.answer, n_epochs, *HISTORY)
     trusted = run.verified(adam(rate))
     with idea("losses: means over the samples", 2):
+        run.demand_steps(or_stillness=True)
         judge_history(trusted, n_epochs, "loss")
     with idea("accuracies: shares of the samples", 2):
+        run.demand_steps(or_stillness=True)
         judge_history(trusted, n_epochs, "accuracy")
     with idea("validation images are never trained on", 2):
-        run.epochs()  # nothing is earned by not training at all
+        run.demand_steps(or_stillness=True)
         checks = sum(noted.validation for noted in run.movers())
         hint = "the pass over val_loader measures: no backward and no step in it"
         ok(checks == 0, expected="weights as they were after validation", came=f"others, {checks} times", hint=hint)

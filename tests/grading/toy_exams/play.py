@@ -55,6 +55,16 @@ def needs_more_memory_than_there_is(student, rng):
     np.ones(1 << 32)
 
 
+@exam("play-endless", points=2)
+def computes_for_ever(student, rng):
+    """Compute from what it is given without end. Split: before 1, without end 1."""
+    with idea("before", 1):
+        number(student.double(1.0), "a number")
+    with idea("without end", 1):
+        while True:
+            pass
+
+
 @exam("play-imports", points=1)
 def imports_from_the_working_folder(student, rng):
     """Import a module that lies in the working folder alone."""

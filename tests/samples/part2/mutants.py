@@ -164,7 +164,9 @@ _RETURN = "    return history"
 
 _TRAIN = [
     _train("train-no-step", {LEARNS}, "gradients are never used", ("            optimizer.step()\n", "")),
-    _train("train-no-backward", {LEARNS}, "no gradients", ("            loss.backward()\n", "")),
+    _train(
+        "train-no-backward", {LEARNS, MODES}, "no gradients to use, none to zero", ("            loss.backward()\n", "")
+    ),
     _train("train-sgd", {LEARNS}, "plain SGD for Adam", (_ADAM, "optim.SGD(model.parameters(), lr=learning_rate)")),
     _train(
         "train-adamw",
@@ -198,7 +200,7 @@ _TRAIN = [
     ),
     _train(
         "train-zeroed-before-step",
-        {LEARNS},
+        {LEARNS, MODES},
         "gradients gone before they are used",
         (_ZERO, ""),
         ("            optimizer.step()\n", "            optimizer.zero_grad()\n            optimizer.step()\n"),
