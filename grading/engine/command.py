@@ -63,8 +63,9 @@ def grade(
         bar = bars.add_task("starting", total=None)
 
         def told(standing: Standing) -> None:
-            running = ", ".join(standing.running[:3])
-            bars.update(bar, total=standing.total, completed=standing.done, description=running or "nothing to do")
+            idle = "graded" if standing.total else "nothing to do"
+            running = ", ".join(standing.running[:3]) or idle
+            bars.update(bar, total=standing.total, completed=standing.done, description=running)
 
         return run(part, root, options, recorder, make or executors(options), told)
 
