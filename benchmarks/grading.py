@@ -184,7 +184,7 @@ def table(light: Costs, whole: Costs, students: tuple[int, int]) -> str:
 
 
 @app.command()
-def costs(light: int = 100, copies_of_class: int = 4, write: bool = False) -> None:
+def costs(light: int = 60, copies_of_class: int = 2, write: bool = False) -> None:
     """Print what a submission costs, and whether that is within the bounds; `--write` puts it into the docs."""
     solution = {task: solution_cells("source", LIGHT_PART)[task] for task in LIGHT_TASKS}
     with course(LIGHT_PART, LIGHT) as root:
