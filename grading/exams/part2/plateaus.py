@@ -128,9 +128,7 @@ def _rates_used(run: Run) -> list[np.ndarray]:
 
 
 def _rates_along(run: Run, piles_up: bool) -> tuple[list[np.ndarray], float]:
-    after = {
-        id(noted): then for noted, then in zip(run.passes, [p.weights for p in run.passes[1:]] + [run.end], strict=True)
-    }
+    after = run.weights_after()
     first, second = adam(1.0)([torch.nn.Parameter(torch.zeros(1))]).defaults["betas"]
     mean, square, total = (np.zeros_like(run.start, dtype=float) for _ in range(3))
     t, worst = 0, 0.0

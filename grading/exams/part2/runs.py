@@ -133,8 +133,7 @@ class Run:
         """
         if or_stillness and not self.movers():
             return
-        after = [noted.weights for noted in self.passes[1:]] + [self.end]
-        then = {id(noted): weights for noted, weights in zip(self.passes, after, strict=True)}
+        then = self.weights_after()
         for number, epoch in enumerate(self.epochs(), start=1):
             best = max(abs(self._downhill(noted, then[id(noted)])) for noted in epoch.steps)
             hint = "loss.backward() and optimizer.step() for each batch of train_loader"
@@ -148,12 +147,15 @@ class Run:
         own = gradient(noted.weights, *self.batch(noted), training=noted.training, shift=self.shift).astype(float)
         return float(-(moved @ own) / max(np.linalg.norm(moved) * np.linalg.norm(own), 1e-30))
 
+    def weights_after(self) -> dict[int, np.ndarray]:
+        """Return the weights that follow each pass, by the id of the pass."""
+        after = [noted.weights for noted in self.passes[1:]] + [self.end]
+        return {id(noted): weights for noted, weights in zip(self.passes, after, strict=True)}
+
     def movers(self) -> list[Pass]:
         """Return the passes after which the weights are others."""
-        after = [noted.weights for noted in self.passes[1:]] + [self.end]
-        return [
-            noted for noted, then in zip(self.passes, after, strict=True) if not np.array_equal(noted.weights, then)
-        ]
+        then = self.weights_after()
+        return [noted for noted in self.passes if not np.array_equal(noted.weights, then[id(noted)])]
 
     def replay(
         self, make: MakeOptimizer, *, zeroing: Zeroing = "step", training: bool | None = None
