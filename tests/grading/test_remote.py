@@ -24,7 +24,8 @@ from grading.remote import UNASKED, OverSocket, connect, seed_over_there
 from grading.serve import LENGTH
 from grading.wire import HEADER, Unreadable, encode_request
 from tests.samples import Cells, exchange, namespace, solution_cells
-from tests.samples.catalogue import BASE, MUTANTS, REFERENCE, TESTS_OF, Mutant
+from tests.samples.cases import Mutant
+from tests.samples.catalogue import BASE, MUTANTS, REFERENCE, TESTS_OF
 
 SECONDS = 0.5
 LONG = 10 * SECONDS

@@ -3,13 +3,11 @@
 from pathlib import Path
 
 from tests.samples import Cells, solution_cells
+from tests.samples.cases import Mutant, Style
 from tests.samples.part1 import mutants as mutants1
 from tests.samples.part1 import styles as styles1
 from tests.samples.part2 import mutants as mutants2
 from tests.samples.part2 import styles as styles2
-
-Mutant = mutants1.Mutant | mutants2.Mutant
-Style = styles1.Style | styles2.Style
 
 PARTS = ("part1", "part2")
 REFERENCE: dict[str, Cells] = {part: solution_cells("source", part) for part in PARTS}

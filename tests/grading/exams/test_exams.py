@@ -16,7 +16,8 @@ from threadpoolctl import threadpool_limits
 from grading.exam import Exam, Verdict, load_exams, run
 from grading.handle import in_process
 from tests.samples import Cells, exchange, namespace, read, read_cells, solution_cells
-from tests.samples.catalogue import BASE, MUTANTS, PARTS, REFERENCE, RIGHT, STYLES, TESTS_OF, Mutant, Style, exams_of
+from tests.samples.cases import Mutant, Style
+from tests.samples.catalogue import BASE, MUTANTS, PARTS, REFERENCE, RIGHT, STYLES, TESTS_OF, exams_of
 from tests.samples.submissions import classroom
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

@@ -3,10 +3,9 @@
 `loses` is what the principle "one mistake costs its own points and no others" demands, not what an exam happens to do.
 """
 
-from dataclasses import dataclass
 from functools import partial
 
-Passage = tuple[str, str]
+from tests.samples.cases import Mutant, mutant
 
 INIT = "test-mlp-init"
 ACTIVATIONS = "test-mlp-activations"
@@ -23,29 +22,13 @@ COMPARE = "test-compare-classifiers"
 FOLDS = "bonus-k-fold"
 BASELINES = "bonus-classical-baselines"
 
-
-@dataclass(frozen=True)
-class Mutant:
-    """One mistake: the passages to exchange in a reference cell, and the test cells that must lose points."""
-
-    name: str
-    cell: str
-    passages: tuple[Passage, ...]
-    loses: frozenset[str]
-    why: str
-
-
-def _mutant(cell: str, name: str, loses: set[str], why: str, *passages: Passage) -> Mutant:
-    return Mutant(name, cell, passages, frozenset(loses), why)
-
-
-_mlp = partial(_mutant, "mlp-from-scratch")
-_study = partial(_mutant, "batch-size-study")
-_svm = partial(_mutant, "svm-grid-search")
-_wrapper = partial(_mutant, "sklearn-wrapper")
-_compare = partial(_mutant, "compare-classifiers")
-_folds = partial(_mutant, "k-fold")
-_baselines = partial(_mutant, "classical-baselines")
+_mlp = partial(mutant, "mlp-from-scratch")
+_study = partial(mutant, "batch-size-study")
+_svm = partial(mutant, "svm-grid-search")
+_wrapper = partial(mutant, "sklearn-wrapper")
+_compare = partial(mutant, "compare-classifiers")
+_folds = partial(mutant, "k-fold")
+_baselines = partial(mutant, "classical-baselines")
 
 _B1_START = "self.b1 = np.zeros(n_hidden, dtype=np.float32)"
 _B2_START = "self.b2 = np.zeros(n_output, dtype=np.float32)"

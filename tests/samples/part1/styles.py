@@ -1,32 +1,16 @@
 """Right but unusual solutions of Part I's tasks: each keeps every point."""
 
-from dataclasses import dataclass
 from functools import partial
 
-Passage = tuple[str, str]
+from tests.samples.cases import Style, style
 
-
-@dataclass(frozen=True)
-class Style:
-    """One right way of solving a task: passages to exchange in the reference cell, or a whole source instead."""
-
-    name: str
-    cell: str
-    passages: tuple[Passage, ...] = ()
-    source: str | None = None
-
-
-def _style(cell: str, name: str, *passages: Passage, source: str | None = None) -> Style:
-    return Style(name, cell, passages, source)
-
-
-_mlp = partial(_style, "mlp-from-scratch")
-_study = partial(_style, "batch-size-study")
-_svm = partial(_style, "svm-grid-search")
-_wrapper = partial(_style, "sklearn-wrapper")
-_compare = partial(_style, "compare-classifiers")
-_folds = partial(_style, "k-fold")
-_baselines = partial(_style, "classical-baselines")
+_mlp = partial(style, "mlp-from-scratch")
+_study = partial(style, "batch-size-study")
+_svm = partial(style, "svm-grid-search")
+_wrapper = partial(style, "sklearn-wrapper")
+_compare = partial(style, "compare-classifiers")
+_folds = partial(style, "k-fold")
+_baselines = partial(style, "classical-baselines")
 
 _COLUMNS = '''
 class MLPFromScratch:

@@ -3,13 +3,12 @@
 `loses` is what the principle "one mistake costs its own points and no others" demands, not what an exam happens to do.
 """
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from tests.samples import read_cells
+from tests.samples.cases import Mutant, mutant
 
-Passage = tuple[str, str]
 BASE = read_cells(Path(__file__).parent / "right" / "plain.py")
 
 ARCHITECTURE = "test-cnn-architecture"
@@ -25,31 +24,15 @@ EVALUATE = "test-evaluate"
 STOPPING = "bonus-early-stopping"
 AUGMENTATION = "bonus-augmentation"
 
-
-@dataclass(frozen=True)
-class Mutant:
-    """One mistake: the passages to exchange in a cell of `BASE`, and the test cells that must lose points."""
-
-    name: str
-    cell: str
-    passages: tuple[Passage, ...]
-    loses: frozenset[str]
-    why: str
-
-
-def _mutant(cell: str, name: str, loses: set[str], why: str, *passages: Passage) -> Mutant:
-    return Mutant(name, cell, passages, frozenset(loses), why)
-
-
-_cnn = partial(_mutant, "simple-cnn")
-_train = partial(_mutant, "train-model")
-_compare = partial(_mutant, "compare-optimizers")
-_schedule = partial(_mutant, "lr-scheduling")
-_embedding = partial(_mutant, "embedding-mlp")
-_embed = partial(_mutant, "embed-dataset")
-_evaluate = partial(_mutant, "cross-domain")
-_stopping = partial(_mutant, "early-stopping")
-_augmentation = partial(_mutant, "augmentation")
+_cnn = partial(mutant, "simple-cnn")
+_train = partial(mutant, "train-model")
+_compare = partial(mutant, "compare-optimizers")
+_schedule = partial(mutant, "lr-scheduling")
+_embedding = partial(mutant, "embedding-mlp")
+_embed = partial(mutant, "embed-dataset")
+_evaluate = partial(mutant, "cross-domain")
+_stopping = partial(mutant, "early-stopping")
+_augmentation = partial(mutant, "augmentation")
 
 _CONV1 = "nn.Conv2d(1, 32, kernel_size=3, padding=1)"
 _CONV2 = "nn.Conv2d(32, 64, kernel_size=3, padding=1)"

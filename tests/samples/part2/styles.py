@@ -1,34 +1,18 @@
 """Right but unusual solutions of Part II's tasks: each keeps every point."""
 
-from dataclasses import dataclass
 from functools import partial
 
-Passage = tuple[str, str]
+from tests.samples.cases import Style, style
 
-
-@dataclass(frozen=True)
-class Style:
-    """One right way of solving a task: passages to exchange in a cell of `mutants.BASE`, or a whole source instead."""
-
-    name: str
-    cell: str
-    passages: tuple[Passage, ...] = ()
-    source: str | None = None
-
-
-def _style(cell: str, name: str, *passages: Passage, source: str | None = None) -> Style:
-    return Style(name, cell, passages, source)
-
-
-_cnn = partial(_style, "simple-cnn")
-_train = partial(_style, "train-model")
-_compare = partial(_style, "compare-optimizers")
-_schedule = partial(_style, "lr-scheduling")
-_embedding = partial(_style, "embedding-mlp")
-_embed = partial(_style, "embed-dataset")
-_evaluate = partial(_style, "cross-domain")
-_stopping = partial(_style, "early-stopping")
-_augmentation = partial(_style, "augmentation")
+_cnn = partial(style, "simple-cnn")
+_train = partial(style, "train-model")
+_compare = partial(style, "compare-optimizers")
+_schedule = partial(style, "lr-scheduling")
+_embedding = partial(style, "embedding-mlp")
+_embed = partial(style, "embed-dataset")
+_evaluate = partial(style, "cross-domain")
+_stopping = partial(style, "early-stopping")
+_augmentation = partial(style, "augmentation")
 
 _IMPORTS = """
 import copy
