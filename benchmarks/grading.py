@@ -33,7 +33,7 @@ from grading.engine.command import grade
 from grading.engine.execute import is_test
 from grading.engine.intake import files_of, prepare
 from grading.engine.run import Options
-from grading.release import ROOT, build, environment
+from grading.release import ROOT, build, copy_course, environment
 from tests.samples import notebook_path, solution_cells
 from tests.samples.submissions import classroom, fill
 
@@ -74,9 +74,7 @@ def course(part: str, cells: tuple[str, ...] = ()) -> Iterator[Path]:
     """Make a course of one part, or of some of its cells, with nobody in it."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        for name in ("nbgrader_config.py", "pyproject.toml"):
-            shutil.copy(ROOT / name, root)
-        shutil.copytree(ROOT / "source" / part, root / "source" / part)
+        copy_course(part, root)
         if cells:
             path = root / notebook_path("source", part).relative_to(ROOT)
             notebook = nbformat.read(path, as_version=4)

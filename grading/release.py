@@ -68,11 +68,16 @@ def build(part: str, root: Path = ROOT) -> list[Path]:
     return sorted((root / "release" / part).glob("*.ipynb"))
 
 
-def _build_copy(part: str, root: Path, copy: Path) -> list[Path]:
-    """Build a part in another folder, with a gradebook of its own; return the notebooks."""
+def copy_course(part: str, copy: Path, root: Path = ROOT) -> None:
+    """Put what a course of one part is made of into another folder, with nobody in it and nothing built."""
     for name in ("nbgrader_config.py", "pyproject.toml"):
         shutil.copy(root / name, copy)
     shutil.copytree(root / "source" / part, copy / "source" / part)
+
+
+def _build_copy(part: str, root: Path, copy: Path) -> list[Path]:
+    """Build a part in another folder, with a gradebook of its own; return the notebooks."""
+    copy_course(part, copy, root)
     nbgrader("generate_assignment", part, "--force", root=copy)
     return sorted((copy / "release" / part).glob("*.ipynb"))
 

@@ -21,6 +21,7 @@ import pytest
 import requests
 from nbgrader.api import Gradebook
 
+from grading import release
 from grading.gradebook import Submission, submissions
 from grading.release import ROOT, build, environment, nbgrader
 from tests.samples import notebook_path, read
@@ -41,9 +42,7 @@ class Course:
 
 
 def copy_course(root: Path, part: str = PART) -> Path:
-    for name in ("nbgrader_config.py", "pyproject.toml"):
-        shutil.copy(ROOT / name, root)
-    shutil.copytree(ROOT / "source" / part, root / "source" / part)
+    release.copy_course(part, root)
     return root
 
 
