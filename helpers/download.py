@@ -173,7 +173,7 @@ def _download_openml(archive: Archive, folder: Path) -> None:
     from sklearn.datasets import fetch_openml
 
     print(f"The mirrors failed; fetching {archive.name} from OpenML, which takes a minute or two.")
-    with _socket_timeout(TIMEOUT), warnings.catch_warnings():
+    with socket_timeout(TIMEOUT), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # one at each attempt; what the last one met is reported
         bunch = fetch_openml(archive.openml, version=1, as_frame=False, cache=False, n_retries=ATTEMPTS, delay=BACKOFF)
     X, y = np.asarray(bunch.data), np.asarray(bunch.target).astype(np.int64)
@@ -195,7 +195,7 @@ def _umask() -> int:
 
 
 @contextmanager
-def _socket_timeout(seconds: float) -> Iterator[None]:
+def socket_timeout(seconds: float) -> Iterator[None]:
     """Keep scikit-learn, which sets no time limit of its own, from waiting for ever behind a firewall."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)

@@ -11,7 +11,7 @@ import pytest
 from helpers.idx import format_idx
 from helpers.sources import FILES
 
-SETTINGS = ("LAB_DATA", "LAB_CACHE", "LAB_BUDGET", "LAB_DEVICE", "NBGRADER_EXECUTION")
+SETTINGS = ("LAB_DATA", "LAB_CACHE", "LAB_BUDGET", "LAB_DEVICE", "NBGRADER_EXECUTION", "TORCH_HOME")
 
 
 @pytest.fixture(autouse=True)

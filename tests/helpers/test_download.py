@@ -3,9 +3,7 @@
 import gzip
 import hashlib
 import os
-import threading
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,47 +13,14 @@ from helpers import download, sources
 from helpers.data import load_mnist
 from helpers.idx import format_idx
 from helpers.sources import FILES, DataUnavailable
-
-
-class Mirror:
-    """A server of the four files that counts requests and misbehaves as told."""
-
-    def __init__(self, arrays):
-        self.payloads = {f"/{file}.gz": gzip.compress(format_idx(arrays[file])) for file in FILES}
-        self.requests: list[str] = []
-        self.failures = 0  # so many requests are answered by 503 first
-        self.cut = 0  # so many are broken off half-way
-        mirror = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                mirror.answer(self)
-
-            def log_message(self, *args):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    def answer(self, handler):
-        self.requests.append(handler.path)
-        payload = self.payloads.get(handler.path)
-        if payload is None or self.failures > 0:
-            self.failures -= 1
-            handler.send_error(404 if payload is None else 503)
-            return
-        handler.send_response(200)
-        handler.send_header("Content-Length", str(len(payload)))
-        handler.end_headers()
-        self.cut -= 1
-        handler.wfile.write(payload[: len(payload) // 2] if self.cut >= 0 else payload)
+from tests.helpers.server import Server
 
 
 @pytest.fixture
 def mirrors(arrays, monkeypatch, cache):
     """Provide two mirrors in MNIST's place; OpenML is out of order."""
-    pair = [Mirror(arrays), Mirror(arrays)]
+    payloads = {f"/{file}.gz": gzip.compress(format_idx(arrays[file])) for file in FILES}
+    pair = [Server(dict(payloads)), Server(dict(payloads))]
     md5 = {file: hashlib.md5(format_idx(arrays[file])).hexdigest() for file in FILES}
     archive = replace(sources.MNIST, mirrors=tuple(mirror.url for mirror in pair), md5=md5)
     monkeypatch.setattr(sources, "MNIST", archive)
