@@ -14,7 +14,7 @@ from grading.exams.part3 import probes
 from grading.handle import Student, items
 from grading.judge import Fail, array, close, integers, number, ok
 
-N_IMAGES, BATCH, NAP = 17, 7, 0.012
+N_IMAGES, BATCH, NAP = 17, 7, 0.02
 N_WEIGHTS = 16 * 12 + 12
 
 # --- test-extract-features ----------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 EVENTS: list[dict[str, Any]] = []  # what models and optimizers were asked for, in its order
+MODES: list[bool] = []  # of the batch norms in the last pass, in their order
 CLASSES = 10
 
 
@@ -30,9 +31,25 @@ def state_of(model: nn.Module) -> torch.Tensor:
     return torch.cat([values.detach().cpu().flatten() for values in tensors_of(model).values()])
 
 
+class Norm2d(nn.BatchNorm2d):
+    """Batch norm that notes in which mode it is asked."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        MODES.append(self.training)
+        return super().forward(x)
+
+
+class Norm1d(nn.BatchNorm1d):
+    """The same for vectors."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        MODES.append(self.training)
+        return super().forward(x)
+
+
 def block(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
     """One block of a backbone: a 1 × 1 convolution, batch norm, and a kink."""
-    return nn.Sequential(nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out), nn.Hardtanh())
+    return nn.Sequential(nn.Conv2d(n_in, n_out, 1, stride, bias=False), Norm2d(n_out), nn.Hardtanh())
 
 
 class Backbone(nn.Module):
@@ -42,7 +59,7 @@ class Backbone(nn.Module):
         super().__init__()
         widths = [(4, 5), (5, 4), (4, 5), (5, 4), (4, 6)]
         self.features = nn.Sequential(block(3, 4, 7), *(block(*sizes) for sizes in widths))
-        self.classifier = nn.Sequential(nn.BatchNorm1d(6), nn.Linear(6, CLASSES))
+        self.classifier = nn.Sequential(Norm1d(6), nn.Linear(6, CLASSES))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.classifier(self.features(x).mean(dim=(2, 3)))
@@ -79,17 +96,20 @@ class Miniature(nn.Module):
         return self.model(self.colour(images))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        state = state_of(self)
+        MODES.clear()
+        logits = self.answer(images)
         EVENTS.append(
             {
                 "what": "pass",
                 "marks": images[:, 0, 0, 0].detach().cpu().clone(),
-                "modes": [module.training for module in self.modules()],
+                "modes": list(MODES),
                 "with gradient": torch.is_grad_enabled(),
                 "open": [all(p.requires_grad for p in part.parameters()) for part in self.model.features],
-                "state": state_of(self),
+                "state": state,
             }
         )
-        return self.answer(images)
+        return logits
 
 
 def watch_steps(model: nn.Module) -> Any:
@@ -131,11 +151,9 @@ class Lens(nn.Module):
 
 
 def front_of(model: nn.Module) -> list[str]:
-    """Names of the parameters of 1 × 1 convolutions from one channel to three."""
-    parameters = dict(model.named_parameters())
-    weights = [name for name, p in parameters.items() if tuple(p.shape) == (3, 1, 1, 1)]
-    biases = [name.removesuffix("weight") + "bias" for name in weights if name.endswith("weight")]
-    return [name for name in (*weights, *biases) if name in parameters]
+    """Names of the parameters of convolutions from one channel to three."""
+    sizes = {name: tuple(p.shape) for name, p in model.named_parameters() if not name.startswith("model.classifier.")}
+    return [name for name, shape in sizes.items() if shape == (3,) or (len(shape) == 4 and shape[:2] == (3, 1))]
 
 
 def fill(model: nn.Module, values: dict[str, Any]) -> None:
@@ -149,6 +167,8 @@ def fill(model: nn.Module, values: dict[str, Any]) -> None:
 def gradients(model: nn.Module, images: torch.Tensor, names: list[str]) -> dict[str, Any]:
     """Gradients of some parameters, or None, of a sum over the answers to images."""
     model.zero_grad()
+    for name, p in model.named_parameters():
+        p.requires_grad_(p.requires_grad or name in names)
     logits = model(images)
     (logits * torch.linspace(-1, 1, logits.numel()).view_as(logits)).sum().backward()
     found = {name: p.grad for name, p in model.named_parameters() if name in names}

@@ -17,9 +17,14 @@ from grading.exams.part3.runs import (
     WEIGHTS,
     Epoch,
     Run,
+    all_weights,
     draw_state,
+    judge_downhill,
+    judge_head_mode,
     judge_history,
     judge_kept,
+    judge_steps,
+    judge_validation,
     lesson,
     once,
     train,
@@ -56,9 +61,9 @@ class Phase:
 def more_and_more_blocks_learn(student: Student, rng: np.random.Generator) -> None:
     """Three phases of a small model; wrong trainers of earlier tasks cost nothing here.
 
-    Split: each phase opens its blocks and they learn 3; each phase's own epochs and learning rate 2; a phase starts
-    from the last one's weights 2; blocks that are still frozen keep weights and statistics 3; one history with the
-    phase of each epoch 2.
+    Split: each phase opens its blocks, and what is open learns in train mode 3; each phase's own epochs and learning
+    rate 2; a phase starts from the last one's weights 2; blocks that are still frozen keep weights and statistics 3;
+    one exact history, with the phase of each epoch and validation in eval mode without gradients, 2.
     """
     loaded = student.load(probes, "Miniature", "watch_steps")
     data, state = lesson(rng), draw_state(rng)
@@ -77,7 +82,7 @@ def more_and_more_blocks_learn(student: Student, rng: np.random.Generator) -> No
 
     sides = once(unfrozen), once(assisted)
     with idea("each phase opens its blocks, and they learn", 3):
-        either(lambda run: _judge_opened(_phases(run, settings)), *sides)
+        either(lambda run: _judge_opened(run, _phases(run, settings)), *sides)
     with idea("each phase's own epochs and learning rate", 2):
         either(lambda run: _judge_rates(_phases(run, settings), settings), *sides)
     with idea("a phase starts from the last one's weights", 2):
@@ -92,7 +97,7 @@ def _draw_phases(rng: np.random.Generator) -> list[Setting]:
     """Draw three phases; the middle one takes small steps: one sees whose learning rate was used."""
     layers = [int(rng.integers(0, 2)), int(rng.integers(2, 4)), int(rng.integers(4, 6))]
     epochs = [int(n) for n in rng.permutation([1, 1, 2])]
-    rates = [float(rng.uniform(0.02, 0.04)), float(rng.uniform(6e-4, 8e-4)), float(rng.uniform(0.02, 0.04))]
+    rates = [float(rng.uniform(0.015, 0.03)), float(rng.uniform(1e-4, 2e-4)), float(rng.uniform(0.015, 0.03))]
     return list(zip(layers, epochs, rates, strict=True))
 
 
@@ -113,7 +118,7 @@ def _phases(run: Run, settings: list[Setting]) -> list[Phase]:
     return found
 
 
-def _judge_opened(phases: list[Phase]) -> None:
+def _judge_opened(run: Run, phases: list[Phase]) -> None:
     for number, phase in enumerate(phases, start=1):
         learning: tuple[int | str, ...] = (*phase.opened, *OPEN_ALWAYS)
         for part in learning:
@@ -121,6 +126,9 @@ def _judge_opened(phases: list[Phase]) -> None:
             name = part if isinstance(part, str) else f"block {part} of {N_BLOCKS}, counted from 0,"
             hint = "model.unfreeze_layers(num_layers) first in each phase, then an optimizer of what is open"
             ok(moved, expected=f"{name} to learn in phase {number}", came="the weights that it had", hint=hint)
+        judge_downhill(run, [noted for epoch in phase.epochs for noted in epoch.steps])
+    judge_steps(run)
+    judge_head_mode(run)
 
 
 def _judge_rates(phases: list[Phase], settings: list[Setting]) -> None:
@@ -130,8 +138,8 @@ def _judge_rates(phases: list[Phase], settings: list[Setting]) -> None:
         came=f"{sum(len(phase.epochs) for phase in phases)}",
         hint=ORDER_HINT,
     )
-    mask = np.logical_or.reduce(list(WEIGHTS.values()))
-    first, middle, last = (float(np.abs(phase.after - phase.before)[mask].max()) for phase in phases)
+    moved = [float(np.abs(phase.after - phase.before)[all_weights()].max()) for phase in phases]
+    first, middle, last = moved
     small = middle < 0.1 * first and middle < 0.1 * last
     hint = "each phase has an optimizer with its own learning rate"
     ok(small, expected="small steps in the phase of the small rate alone", came="steps of another size", hint=hint)
@@ -161,3 +169,4 @@ def _judge_history(run: Run, settings: list[Setting], n_epochs: int) -> None:
     right = any(np.array_equal(came, counted + first) for first in (0, 1))
     ok(right, expected="phases that count up by one from 0 or 1", came="other numbers", hint=hint)
     judge_history(run, n_epochs)
+    judge_validation(run)

@@ -20,13 +20,13 @@ from grading.judge import array, ok
 
 MOST_EVENTS = 600
 """Far more than any training here takes."""
+LEAST_COSINE = 0.1
+"""Between a step and the way down on its batch, in one batch of a phase."""
 N_BLOCKS = 6
 BLOCKS = tuple(range(N_BLOCKS))
 OPEN_ALWAYS = ("the 1 × 1 convolution", "the head")
 _NAMES = {name: tuple(values.shape) for name, values in probes.tensors_of(probes.Miniature()).items()}
-_MODULES = list(probes.Miniature().named_modules())
-_NORMS = [i for i, (_, module) in enumerate(_MODULES) if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
-_HEAD = [name for name, _ in _MODULES].index("model.classifier.0")
+_N_NORMS = N_BLOCKS + 1  # that of the head is the last
 
 
 # --- the state of a model, and its parts --------------------------------------------------------------------------
@@ -51,6 +51,11 @@ def _where(part: int | str, *, statistics: bool) -> np.ndarray:
 PARTS: tuple[int | str, ...] = (*BLOCKS, *OPEN_ALWAYS)
 WEIGHTS = {part: _where(part, statistics=False) for part in PARTS}
 STATISTICS = {part: _where(part, statistics=True) for part in PARTS}
+
+
+def all_weights() -> np.ndarray:
+    """Return a mask over the state: the weights of all parts."""
+    return np.logical_or.reduce(list(WEIGHTS.values()))
 
 
 def draw_state(rng: np.random.Generator) -> np.ndarray:
@@ -95,7 +100,7 @@ class Pass:
     validation : bool
         Whether they are validation images.
     modes : list of bool
-        Which of the model's modules are in train mode.
+        Which of its batch norms were in train mode.
     with_gradient : bool
         Whether gradients were recorded.
     opened : list of bool
@@ -169,19 +174,34 @@ class Run:
         return Measured(losses / seen, right / seen, ties / seen)
 
     def _logits(self, noted: Pass) -> tuple[torch.Tensor, torch.Tensor]:
+        twin, images, labels = self.twin(noted)
+        with torch.no_grad():
+            return twin.answer(images), labels
+
+    def twin(self, noted: Pass) -> tuple[probes.Miniature, torch.Tensor, torch.Tensor]:
+        """Return a model in the state and the modes of a pass, with its images and labels."""
         data = self.data
         images, labels = (data.val_images, data.val_labels) if noted.validation else (data.images, data.labels)
         twin = probes.Miniature(noted.state)
-        for module, mode in zip(twin.modules(), noted.modes, strict=True):
-            module.training = mode
-        with torch.no_grad():
-            return twin.answer(images[noted.rows]), labels[noted.rows]
+        norms = [module for module in twin.modules() if isinstance(module, probes.Norm1d | probes.Norm2d)]
+        for norm, mode in zip(norms, noted.modes, strict=True):
+            norm.training = mode
+        return twin, images[noted.rows], labels[noted.rows]
 
     def demand_training(self) -> None:
         """Demand that something was learnt: what stays as it was earns nothing where all does."""
-        moved = any((self.start != self.end)[mask].any() for mask in WEIGHTS.values())
+        moved = (self.start != self.end)[all_weights()].any()
         hint = "loss.backward() and optimizer.step() for each batch of train_loader"
         ok(bool(moved), expected="weights that training changes", came="all as they were", hint=hint)
+
+    def followed(self) -> list[tuple[Pass, np.ndarray]]:
+        """Return each pass with the state that follows it."""
+        return list(zip(self.passes, [noted.state for noted in self.passes[1:]] + [self.end], strict=True))
+
+    def movers(self) -> list[Pass]:
+        """Return the passes after which weights are others."""
+        weights = all_weights()
+        return [noted for noted, then in self.followed() if (noted.state != then)[weights].any()]
 
     def checked_states(self) -> list[np.ndarray]:
         """Return the states that were validated, and the last one."""
@@ -194,7 +214,8 @@ def read_pass(event: dict[str, Any], data: Data) -> Pass:
     most = len(data.images) + len(data.val_images)
     ok(0 < len(marks) <= most, expected="batches of the loaders' images", came=f"one of {len(marks)} images")
     flags = [*event["modes"], *event["open"], event["with gradient"]]
-    ok(all(type(flag) is bool for flag in flags), expected="the modes of the model", came="something else")
+    right = all(type(flag) is bool for flag in flags) and len(event["modes"]) == _N_NORMS
+    ok(right, expected="a pass through each block and the head", came="something else", hint="model(images)")
     hint = "hand the batches of the loaders to the model as they come"
     for validation, images in ((False, data.images), (True, data.val_images)):
         distances = np.abs(marks[:, None] - images[:, 0, 0, 0].double().numpy()[None])
@@ -234,27 +255,57 @@ def train(student: Student, loaded: Ref, data: Data, state: np.ndarray, function
 
 def judge_learning(run: Run, parts: tuple[int | str, ...]) -> None:
     """Demand that the weights of each part are learnt, and that the training loss falls."""
-    run.demand_training()
+    judge_steps(run)
     for part in parts:
         name = part if isinstance(part, str) else f"block {part} of {N_BLOCKS}, counted from 0,"
         moved = bool((run.start != run.end)[WEIGHTS[part]].any())
         hint = "give the optimizer each parameter with requires_grad, after unfreezing"
         ok(moved, expected=f"{name} to learn", came="the weights that it had", hint=hint)
-    epochs = run.epochs()
-    first, last = (run.measure(epoch.steps).loss for epoch in (epochs[0], epochs[-1]))
+    first, *later = (run.measure(epoch.steps).loss for epoch in run.epochs())
+    best = min(later, default=first)
     hint = "zero_grad, backward and step for each batch, on the cross-entropy of the logits"
-    ok(bool(last < 0.999 * first), expected="a training loss that falls", came=f"{last / first:.3f} of it", hint=hint)
+    ok(bool(best < 0.999 * first), expected="a training loss that falls", came=f"{best / first:.3f} of it", hint=hint)
+
+
+def judge_steps(run: Run) -> None:
+    """Demand a step for each batch of each epoch."""
+    run.demand_training()
+    movers = {id(noted) for noted in run.movers()}
+    for epoch in run.epochs():
+        rows = np.sort(np.concatenate([noted.rows for noted in epoch.steps]))
+        whole = np.array_equal(rows, np.arange(len(run.data.images)))
+        hint = "for images, labels in train_loader: to its end, in each epoch"
+        ok(whole, expected="each training image once an epoch", came=f"{len(rows)} in one of them", hint=hint)
+        still = sum(id(noted) not in movers for noted in epoch.steps)
+        hint = "optimizer.step() for each batch, after loss.backward()"
+        ok(still == 0, expected="a step for each training batch", came=f"none for {still} batches", hint=hint)
+
+
+def judge_downhill(run: Run, steps: list[Pass]) -> None:
+    """Demand a step among these that goes down the loss of its batch."""
+    after = {id(noted): then for noted, then in run.followed()}
+    best = max(_downhill(run, noted, after[id(noted)]) for noted in steps)
+    hint = "zero_grad, backward and step for each batch, on the cross-entropy of the logits"
+    ok(best > LEAST_COSINE, expected="steps that lower the loss", came="steps of another direction", hint=hint)
+
+
+def _downhill(run: Run, noted: Pass, then: np.ndarray) -> float:
+    """Return the cosine of the angle between a step and the way down on its batch, over the weights that moved."""
+    twin, images, labels = run.twin(noted)
+    nn.functional.cross_entropy(twin.requires_grad_(True).answer(images), labels).backward()
+    slopes = [torch.zeros_like(v) if v.grad is None else v.grad for v in probes.tensors_of(twin).values()]
+    gradient = np.concatenate([slope.numpy().ravel() for slope in slopes]).astype(float)
+    moved = (then - noted.state).astype(float)
+    mask = all_weights() & (moved != 0)
+    size = np.linalg.norm(moved[mask]) * np.linalg.norm(gradient[mask])
+    return float(-(moved[mask] @ gradient[mask]) / max(size, 1e-30))
 
 
 def judge_rate(run: Run, slow: Run) -> None:
     """Demand that a far smaller learning rate moves the weights far less."""
     hint = "the optimizer gets lr=learning_rate"
-    far, near = (float(np.abs(each.end - each.start)[_all_weights()].max()) for each in (run, slow))
+    far, near = (float(np.abs(each.end - each.start)[all_weights()].max()) for each in (run, slow))
     ok(near < 0.01 * far, expected="small steps at a tiny learning rate", came="large ones", hint=hint)
-
-
-def _all_weights() -> np.ndarray:
-    return np.logical_or.reduce(list(WEIGHTS.values()))
 
 
 def judge_kept(states: list[np.ndarray], start: np.ndarray, blocks: tuple[int, ...], kind: str, hint: str) -> None:
@@ -270,7 +321,7 @@ def judge_head_mode(run: Run) -> None:
     """Demand train mode in the head wherever a batch is trained on."""
     run.demand_training()
     steps = [noted for epoch in run.epochs() for noted in epoch.steps]
-    wrong = sum(not noted.modes[_HEAD] for noted in steps)
+    wrong = sum(not noted.modes[-1] for noted in steps)
     hint = "only what is frozen goes to eval mode: model.train() in each epoch, then eval() on the frozen blocks"
     ok(wrong == 0, expected="the head in train mode for each batch", came=f"eval mode for {wrong}", hint=hint)
     moved = bool((run.start != run.end)[STATISTICS[OPEN_ALWAYS[1]]].any())
@@ -283,13 +334,11 @@ def judge_validation(run: Run) -> None:
     checks = [noted for noted in run.passes if noted.validation]
     hint = "after each epoch's steps, a pass over val_loader"
     ok(bool(checks), expected="validation by model(images)", came="none", hint=hint)
-    wrong = sum(any(noted.modes[i] for i in _NORMS) for noted in checks)
+    wrong = sum(any(noted.modes) for noted in checks)
     ok(wrong == 0, expected="eval mode while validating", came=f"train mode for {wrong}", hint="model.eval()")
     quiet = not any(noted.with_gradient for noted in checks)
     ok(quiet, expected="validation without gradients", came="with them", hint="with torch.no_grad():")
-    after = [noted.state for noted in run.passes[1:]] + [run.end]
-    pairs = zip(run.passes, after, strict=True)
-    changed = sum(noted.validation and not np.array_equal(noted.state, then) for noted, then in pairs)
+    changed = sum(noted.validation and not np.array_equal(noted.state, then) for noted, then in run.followed())
     hint = "the pass over val_loader measures: no backward and no step in it"
     ok(changed == 0, expected="the model as it was after validation", came=f"another, {changed} times", hint=hint)
 

@@ -36,8 +36,9 @@ def read_network(model: Ref) -> Network:
     """Read a network's parameters and the statistics of its batch norm."""
     parameters = _named(items(model.named_parameters(), 400))
     buffers = _named(items(model.named_buffers(), 400))
-    front = [name for name, values in parameters.items() if tuple(values.shape) == (3, 1, 1, 1)]
-    front += [bias for name in front if (bias := f"{name.removesuffix('weight')}bias") in parameters]
+    sizes = {name: tuple(values.shape) for name, values in parameters.items() if not name.startswith(HEAD)}
+    front = [name for name, shape in sizes.items() if shape == (3,) or (len(shape) == 4 and shape[:2] == (3, 1))]
+    front.sort(key=lambda name: -len(sizes[name]))  # the weight before the bias
     groups: tuple[dict[str, torch.Tensor], ...] = ({}, {}, {}, {})
     for name, values in {**parameters, **buffers}.items():
         prefixes = (name in front, name.startswith(BACKBONE), name.startswith(HEAD), True)
@@ -88,14 +89,15 @@ def parts_as_stated(student: Student, rng: np.random.Generator) -> None:
         hint = "torchvision.models.mobilenet_v2(weights='DEFAULT') as self.model, its features left as they are"
         ok(right, expected="all weights and statistics of MobileNetV2's checkpoint", came="others", hint=hint)
     with idea("every parameter of the backbone frozen", 2):
-        opened = _trainable(_parameters({**network.backbone, **network.other}))
+        others = {name: values for name, values in network.other.items() if name.startswith("model.")}
+        opened = _trainable(_parameters({**network.backbone, **others}))
         hint = "requires_grad = False for each parameter of self.model.features"
         came = f"{sum(opened)} of {len(opened)} trainable"
         ok(bool(opened) and not any(opened), expected="a frozen backbone", came=came, hint=hint)
     with idea("a trainable 1 × 1 convolution from one channel to three", 2):
         hint = "nn.Conv2d(1, 3, kernel_size=1) in front of the backbone, which keeps its own first layer"
-        weights = [values for values in network.front.values() if values.ndim == 4]
-        ok(len(weights) == 1, expected="one convolution (3, 1, 1, 1)", came=f"{len(weights)} of them", hint=hint)
+        shapes = [tuple(values.shape) for values in network.front.values() if values.ndim == 4]
+        ok(shapes == [(3, 1, 1, 1)], expected="one convolution (3, 1, 1, 1)", came=f"weights {shapes}", hint=hint)
         ok(all(_trainable(network.front)), expected="it to be trainable", came="frozen", hint="freeze self.model alone")
     with idea("a trainable linear classifier for the number of classes", 2):
         shapes = sorted(tuple(values.shape) for values in network.head.values())
@@ -160,7 +162,7 @@ def logits_of_the_parts(student: Student, rng: np.random.Generator) -> None:
         close(came, wanted, "the logits in eval mode", rtol=2e-3, atol=2e-3 * float(np.abs(wanted).max()), hint=hint)
     with idea("gradients reach the convolution and the classifier", 1):
         names = list(_parameters({**network.front, **network.head}))
-        found = loaded.gradients(model, images, names)
+        found = loaded.gradients(model, _images(rng, 3), names)
         hint = "no torch.no_grad() and no detach() in forward: freezing is a matter of requires_grad"
         for name in names:
             reached = found.get(name) is not None and bool(array(found[name], "a gradient").any())
@@ -173,6 +175,7 @@ def _answer(network: Network, images: torch.Tensor) -> np.ndarray:
     slots = {name: values for name, values in trusted.state_dict().items() if name.startswith("features.")}
     values = _ordered(network.backbone)
     names = list(_in_order(slots))
+    trusted.features[0][0].weight = torch.nn.Parameter(torch.empty_like(values[0], device="meta"))  # perhaps replaced
     same = [tuple(v.shape) for v in values[1:]] == [tuple(slots[name].shape) for name in names[1:]]
     ok(same, expected="the layers of MobileNetV2 in self.model.features", came="others")
     state = dict(zip(names, values, strict=True))
@@ -184,7 +187,9 @@ def _answer(network: Network, images: torch.Tensor) -> np.ndarray:
     front, depth = [v.detach().float() for v in network.front.values()], values[0].shape[1]
     weight, bias = _layer(list(network.head.values()))
     with torch.no_grad():
-        x = F.conv2d(images, front[0], front[1] if front[1:] else None) if front else images.expand(-1, depth, -1, -1)
+        x = images.expand(-1, depth, -1, -1)
+        if front:
+            x = F.conv2d(images, front[0], front[1] if front[1:] else None, padding="same")
         return F.linear(features(x).mean(dim=(2, 3)), weight, bias).numpy()
 
 

@@ -48,17 +48,16 @@ def train_feature_extractor(model, train_loader, val_loader, epochs=5, learning_
         history["train_loss"].append(loss_sum / seen)
         history["train_accuracy"].append(correct / seen)
         model.eval()
-        loss_sum, correct, seen = 0.0, 0, 0
+        val_loss_sum, val_correct, val_seen = 0.0, 0, 0
         with torch.no_grad():
-            for images, labels in val_loader:
-                images, labels = images.to(device), labels.to(device)
-                logits = model(images)
-                loss = criterion(logits, labels)
-                loss_sum += loss.item() * len(labels)
-                correct += (logits.argmax(dim=1) == labels).sum().item()
-                seen += len(labels)
-        history["val_loss"].append(loss_sum / seen)
-        history["val_accuracy"].append(correct / seen)
+            for x, y in val_loader:
+                x, y = x.to(device), y.to(device)
+                answers = model(x)
+                val_loss_sum += criterion(answers, y).item() * len(y)
+                val_correct += (answers.argmax(dim=1) == y).sum().item()
+                val_seen += len(y)
+        history["val_loss"].append(val_loss_sum / val_seen)
+        history["val_accuracy"].append(val_correct / val_seen)
     return history
 
 
@@ -89,17 +88,16 @@ def fine_tune(model, train_loader, val_loader, num_layers=3, epochs=3, learning_
         history["train_loss"].append(loss_sum / seen)
         history["train_accuracy"].append(correct / seen)
         model.eval()
-        loss_sum, correct, seen = 0.0, 0, 0
+        val_loss_sum, val_correct, val_seen = 0.0, 0, 0
         with torch.no_grad():
-            for images, labels in val_loader:
-                images, labels = images.to(device), labels.to(device)
-                logits = model(images)
-                loss = criterion(logits, labels)
-                loss_sum += loss.item() * len(labels)
-                correct += (logits.argmax(dim=1) == labels).sum().item()
-                seen += len(labels)
-        history["val_loss"].append(loss_sum / seen)
-        history["val_accuracy"].append(correct / seen)
+            for x, y in val_loader:
+                x, y = x.to(device), y.to(device)
+                answers = model(x)
+                val_loss_sum += criterion(answers, y).item() * len(y)
+                val_correct += (answers.argmax(dim=1) == y).sum().item()
+                val_seen += len(y)
+        history["val_loss"].append(val_loss_sum / val_seen)
+        history["val_accuracy"].append(val_correct / val_seen)
     return history
 
 
@@ -131,17 +129,16 @@ def progressive_unfreezing(model, train_loader, val_loader, phases, device=None)
             history["train_loss"].append(loss_sum / seen)
             history["train_accuracy"].append(correct / seen)
             model.eval()
-            loss_sum, correct, seen = 0.0, 0, 0
+            val_loss_sum, val_correct, val_seen = 0.0, 0, 0
             with torch.no_grad():
-                for images, labels in val_loader:
-                    images, labels = images.to(device), labels.to(device)
-                    logits = model(images)
-                    loss = criterion(logits, labels)
-                    loss_sum += loss.item() * len(labels)
-                    correct += (logits.argmax(dim=1) == labels).sum().item()
-                    seen += len(labels)
-            history["val_loss"].append(loss_sum / seen)
-            history["val_accuracy"].append(correct / seen)
+                for x, y in val_loader:
+                    x, y = x.to(device), y.to(device)
+                    answers = model(x)
+                    val_loss_sum += criterion(answers, y).item() * len(y)
+                    val_correct += (answers.argmax(dim=1) == y).sum().item()
+                    val_seen += len(y)
+            history["val_loss"].append(val_loss_sum / val_seen)
+            history["val_accuracy"].append(val_correct / val_seen)
             history["phase"].append(phase)
     return history
 
