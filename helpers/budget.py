@@ -90,6 +90,33 @@ class Part2Budget:
         )
 
 
+@dataclass(slots=True)
+class Part3Budget:
+    """The numbers that decide how long Part III runs; change any in place, as in `budget.image_size = 64`."""
+
+    name: BudgetName
+    n_train: int  # images of the training part, of which a sixth is cut off for validation
+    n_test: int
+    image_size: int  # rows and columns of what the backbone gets; the images have 28
+    batch_size: int
+    cnn_epochs: int  # of the network from scratch
+    head_epochs: int  # of feature extraction
+    tuning_epochs: int  # with open blocks, the first ones apart …
+    phases: tuple[tuple[int, int, float], ...]  # … and of progressive unfreezing: blocks, epochs, learning rate
+    sizes: tuple[int, ...]  # input sizes whose features are compared …
+    n_sized: int  # … on so many training images
+    n_embedded: int  # images in the pictures of the features
+    tsne_iterations: int
+    backbones: tuple[str, ...]  # compared in the bonus
+
+    def describe(self) -> str:
+        """Sum up the numbers in one line for people."""
+        return (
+            f"{self.name}: {self.n_train:,} images to train and validate, {self.n_test:,} to test, "
+            f"{self.image_size} × {self.image_size} pixels for the backbone"
+        )
+
+
 # fmt: off
 PART1: dict[str, tuple[Any, Any, Any]] = {
     #                   grade          quick                full
@@ -122,6 +149,25 @@ PART2: dict[str, tuple[Any, Any, Any]] = {
     "tsne_iterations":  (250,   1_000,  1_000),
     "trees":            (5,     200,    200),
 }
+PART3: dict[str, tuple[Any, Any, Any]] = {
+    #                  grade            quick                   full
+    "n_train":        (48,              6_000,                  60_000),
+    "n_test":         (20,              2_000,                  10_000),
+    "image_size":     (28,              28,                     96),
+    "batch_size":     (20,              64,                     64),
+    "cnn_epochs":     (1,               5,                      5),
+    "head_epochs":    (1,               5,                      5),
+    "tuning_epochs":  (1,               5,                      5),
+    "phases":         (((0, 1, 1e-3), (1, 1, 1e-4)),
+                       ((0, 2, 1e-3), (3, 2, 5e-4), (7, 2, 2e-4)),
+                       ((0, 2, 1e-3), (3, 2, 5e-4), (7, 2, 2e-4))),
+    "sizes":          ((28,),           (28, 64, 96),           (28, 64, 96, 160, 224)),
+    "n_sized":        (20,              600,                    2_000),
+    "n_embedded":     (20,              800,                    2_000),
+    "tsne_iterations": (250,            1_000,                  1_000),
+    "backbones":      (("shufflenet_v2_x0_5",), *2 * (("shufflenet_v2_x0_5", "squeezenet1_0", "mobilenet_v2",
+                                                       "efficientnet_b0", "resnet18"),)),
+}
 # fmt: on
 
 
@@ -135,13 +181,22 @@ def part2_budget(name: str | None = None) -> Part2Budget:
     return Part2Budget(**_column(PART2, name))
 
 
+def part3_budget(name: str | None = None) -> Part3Budget:
+    """Read Part III's column of its table; arguments and errors as for `get_budget`."""
+    return Part3Budget(**_column(PART3, name))
+
+
 def _column(table: dict[str, tuple[Any, Any, Any]], name: str | None) -> dict[str, Any]:
     chosen = budget_name() if name is None else _checked(name, "The budget's name")
     return {"name": chosen, **{field: row[BUDGETS.index(chosen)] for field, row in table.items()}}
 
 
-Budget = Part1Budget | Part2Budget
-PARTS: dict[str, Callable[[str | None], Budget]] = {"part1": part1_budget, "part2": part2_budget}
+Budget = Part1Budget | Part2Budget | Part3Budget
+PARTS: dict[str, Callable[[str | None], Budget]] = {
+    "part1": part1_budget,
+    "part2": part2_budget,
+    "part3": part3_budget,
+}
 
 
 def get_budget(part: str, name: str | None = None) -> Budget:
@@ -156,7 +211,7 @@ def get_budget(part: str, name: str | None = None) -> Budget:
 
     Returns
     -------
-    Part1Budget or Part2Budget
+    Part1Budget, Part2Budget or Part3Budget
         Fresh, to be changed at will.
 
     Raises

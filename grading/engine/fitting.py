@@ -9,6 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -306,7 +307,7 @@ class Fitting:
         own = (name for number in itertools.count(1) if (name := f"own-{number}") not in used)
         for cell in self._cells:
             identity = next(own) if cell.given is None else self._identity(cell.given)
-            new = getattr(nbformat.v4, f"new_{cell.kind}_cell")(cell.text, id=identity)
+            new = _new_cell(cell.kind, cell.text, identity)
             if cell.attachments and cell.kind == "markdown":
                 new.attachments = nbformat.from_dict(cell.attachments)
             if cell.given is not None and self._is_marked(cell.given):
@@ -320,6 +321,12 @@ class Fitting:
 
     def _identity(self, index: int) -> str:
         return self._name(index) if self._is_marked(index) else str(self._given[index].get("id") or f"given-{index}")
+
+
+def _new_cell(kind: str, text: str, identity: str) -> NotebookNode:
+    """Return an empty cell; nbformat's own functions look each up in a schema, which the whole notebook is held to."""
+    of_code: dict[str, Any] = {"outputs": [], "execution_count": None} if kind == "code" else {}
+    return nbformat.from_dict({"cell_type": kind, "id": identity, "metadata": {}, "source": text, **of_code})
 
 
 def _plain(text: str) -> str:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import nbformat
-from nbgrader.api import Gradebook
+from nbgrader.api import Comment, Grade, Gradebook, MissingEntry, SubmittedNotebook
 from nbgrader.plugins import LateSubmissionPlugin
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution, is_task, parse_utc
@@ -28,6 +29,7 @@ from grading.engine.job import Outcome
 
 __all__ = ["GradebookError", "Recorder", "files_of"]
 
+_Row = TypeVar("_Row", Grade, Comment)
 _PATIENCE_SECONDS = 120.0
 _LOCKED = (5, 6)  # SQLite's codes for a database or table that another one is writing
 _UNUSABLE = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.ENOTEMPTY}
@@ -149,8 +151,9 @@ class Recorder:
                 gradebook.update_or_create_student(outcome.student)
                 options = {"timestamp": submitted} if submitted else {}
                 submission = gradebook.update_or_create_submission(self._part, outcome.student, **options)
+                rows = _Rows(gradebook.find_submission_notebook(self._notebook, self._part, outcome.student))
                 for cell in notebook.cells:
-                    self._cell(gradebook, outcome, cell)
+                    _write_cell(rows, outcome, cell)
                 database.flush()
                 database.expire_all()  # sums are the database's
                 self._penalty(gradebook, outcome.student, submission.total_seconds_late)
@@ -158,20 +161,6 @@ class Recorder:
             except BaseException:
                 database.rollback()
                 raise
-
-    def _cell(self, gradebook: Gradebook, outcome: Outcome, cell: nbformat.NotebookNode) -> None:
-        """Write what nbgrader's `SaveAutoGrades` writes of a cell."""
-        if is_grade(cell):
-            name = cell.metadata.nbgrader.grade_id
-            grade = gradebook.find_grade(name, self._notebook, self._part, outcome.student)
-            failed = name in outcome.failures  # no verdict is no score: a person has to look
-            grade.auto_score = None if failed else determine_grade(cell)[0]
-            grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
-        if is_solution(cell) or is_task(cell):
-            name = cell.metadata.nbgrader.grade_id
-            comment = gradebook.find_comment(name, self._notebook, self._part, outcome.student)
-            blank = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell) and not is_task(cell)
-            comment.auto_comment = "No response." if blank else None
 
     def _penalty(self, gradebook: Gradebook, student: str, seconds_late: float) -> None:
         found = gradebook.find_submission_notebook(self._notebook, self._part, student)
@@ -193,6 +182,43 @@ class Recorder:
                 except OSError as error:  # a file of the student's may be called as a folder of ours
                     if error.errno not in _UNUSABLE:
                         raise
+
+
+class _Rows:
+    """The grades and comments of a submitted notebook by the names of their cells, read with a query each."""
+
+    def __init__(self, submitted: SubmittedNotebook) -> None:
+        known = submitted.notebook
+        names = {cell.id: cell.name for cell in (*known.grade_cells, *known.solution_cells, *known.task_cells)}
+        self._grades = {names[grade.cell_id]: grade for grade in submitted.grades}
+        self._comments = {names[comment.cell_id]: comment for comment in submitted.comments}
+
+    def grade(self, name: str) -> Grade:
+        """Return the grade of a cell; `MissingEntry` where the gradebook knows an older release."""
+        return _known(self._grades, name)
+
+    def comment(self, name: str) -> Comment:
+        """Return the comment on a cell; `MissingEntry` as above."""
+        return _known(self._comments, name)
+
+
+def _known(rows: Mapping[str, _Row], name: str) -> _Row:
+    if name not in rows:
+        raise MissingEntry(f"the gradebook has no cell {name}: it knows another release; run make release")
+    return rows[name]
+
+
+def _write_cell(rows: _Rows, outcome: Outcome, cell: nbformat.NotebookNode) -> None:
+    """Write what nbgrader's `SaveAutoGrades` writes of a cell."""
+    if is_grade(cell):
+        name = cell.metadata.nbgrader.grade_id
+        grade = rows.grade(name)
+        failed = name in outcome.failures  # no verdict is no score: a person has to look
+        grade.auto_score = None if failed else determine_grade(cell)[0]
+        grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+    if is_solution(cell) or is_task(cell):
+        blank = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell) and not is_task(cell)
+        rows.comment(cell.metadata.nbgrader.grade_id).auto_comment = "No response." if blank else None
 
 
 @contextmanager

@@ -476,14 +476,14 @@ def test_a_rule_for_late_submissions_that_fails_is_said_and_undoes_the_submissio
 def test_a_cell_that_the_gradebook_does_not_know_is_said(course: Path, assignment: Assignment) -> None:
     done, folder, before = outcome(assignment), hand_in(course), state(course)
     odd = dataclasses.replace(done, notebook=done.notebook.replace('"grade_id": "test-mlp-loss"', '"grade_id": "new"'))
-    with pytest.raises(GradebookError, match=r"ada could not be recorded: No such grade: .*new"):
+    with pytest.raises(GradebookError, match=r"ada could not be recorded: the gradebook has no cell .*new"):
         recorder(course).record(odd, folder)
     assert state(course) == before
 
 
 STEPS = [
-    (Gradebook, "update_or_create_student"), (Gradebook, "update_or_create_submission"), (Gradebook, "find_grade"),
-    (Gradebook, "find_comment"), (Gradebook, "find_submission_notebook"), (Gradebook, "close"), (Path, "mkdir"),
+    (Gradebook, "update_or_create_student"), (Gradebook, "update_or_create_submission"), (record, "determine_grade"),
+    (record, "compute_checksum"), (Gradebook, "find_submission_notebook"), (Gradebook, "close"), (Path, "mkdir"),
     (Path, "write_bytes"), (Path, "chmod"), (Path, "replace"), (shutil, "rmtree"),
 ]  # fmt: skip
 
@@ -667,16 +667,16 @@ def test_a_server_that_is_stopped_is_waited_for(
 ) -> None:
     url, folder = server.create("stopped", released), hand_in(course)
     writer, timers = recorder(course, url), []
-    find = Gradebook.find_comment
+    checksum = record.compute_checksum  # of a solution, when some grades have been written
 
     def stop(*arguments: Any) -> Any:
         if not timers:
             server.stop()
             timers.append(threading.Timer(2.0, server.start))
             timers[0].start()
-        return find(*arguments)
+        return checksum(*arguments)
 
-    monkeypatch.setattr(Gradebook, "find_comment", stop)
+    monkeypatch.setattr(record, "compute_checksum", stop)
     try:
         writer.record(outcome(assignment), folder)
     finally:
