@@ -146,6 +146,7 @@ def progressive_unfreezing(model, train_loader, val_loader, phases, device=None)
 # %% cached-features
 import time
 
+import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.preprocessing import StandardScaler
@@ -205,6 +206,7 @@ def compare_strategies(results):
 # %% compare-backbones
 import time
 
+import numpy as np
 import pandas as pd
 import torchvision
 from sklearn.linear_model import LogisticRegression
