@@ -133,9 +133,17 @@ class Comparison:
 
     def demand_rows(self, names: list[str]) -> None:
         """Demand a table with all columns and one row for each name."""
+        self.demand_networks(names)
         table = frame(self.answered, "the table", columns=COLUMNS, hint="one dict a network, then pd.DataFrame(rows)")
         came = sorted(map(str, table["name"]))
         ok(came == sorted(names), expected="one row for each name", came=f"{len(came)} rows")
+
+    def demand_networks(self, names: list[str]) -> None:
+        """Demand passes through each network, with whatever weights."""
+        came = {np.shape(noted["weights"]) for noted in self.seen}
+        for name in names:
+            hint = "each image through each network, without its head"
+            ok(_first_weights(name).shape in came, expected=f"passes through {name}", came="none", hint=hint)
 
     def demand_grey(self) -> None:
         """Demand three channels that are the same image, up to a scale and a shift of each."""
@@ -151,7 +159,7 @@ class Comparison:
         """Demand first layers with the weights of the checkpoints, and eval mode in each pass."""
         came = [array(noted["weights"], "the weights of a first layer") for noted in self.seen]
         for name in names:
-            wanted = next(values for values in checkpoint(name).values() if values.ndim == 4).double().numpy()
+            wanted = _first_weights(name)
             found = any(each.shape == wanted.shape and np.allclose(each, wanted) for each in came)
             hint = "backbones.build(name), or models.get_model(name, weights='DEFAULT')"
             ok(found, expected="pretrained weights in each network", came="others", hint=hint)
@@ -160,6 +168,7 @@ class Comparison:
 
     def demand_seconds(self, names: list[str]) -> None:
         """Demand times that fit into the whole."""
+        self.demand_networks(names)
         seconds = [self.of(name, "seconds") for name in names]
         hint = "time.perf_counter() before the first batch and after the last one of each network"
         right = min(seconds) > 0 and sum(seconds) <= self.wall
@@ -175,6 +184,10 @@ def _compare(student: Student, loaded: Ref, names: list[str], loaders: list[Data
         wall = time.perf_counter() - began
         watch.remove()
     return Comparison(came, items(loaded.EVENTS, done + 200)[done:], wall)
+
+
+def _first_weights(name: str) -> np.ndarray:
+    return next(values for values in checkpoint(name).values() if values.ndim == 4).double().numpy()
 
 
 def _draw_labels(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -198,6 +211,7 @@ def _loader(images: torch.Tensor, labels: np.ndarray | None) -> DataLoader:
 
 
 def _parameters_right(came: Comparison, names: list[str]) -> None:
+    came.demand_networks(names)
     for name in names:
         network = architecture(name)
         heads = ("fc.", "classifier.")
@@ -208,6 +222,7 @@ def _parameters_right(came: Comparison, names: list[str]) -> None:
 
 
 def _dimensions_right(came: Comparison, names: list[str]) -> None:
+    came.demand_networks(names)
     for name in names:
         count = came.of(name, "feature_dim")
         hint = "features.shape[1], of what goes into the head after the mean over the map"

@@ -46,25 +46,33 @@ def features_once(student: Student, rng: np.random.Generator) -> None:
     with idea("each image through the backbone once", 1):
         _once(passes, images)
     with idea("float32, an array or a tensor without a gradient", 1):
+        _passed(passes)
         features = _parts(answered)[0]
         kind = str(getattr(features, "dtype", type(features).__name__)).removeprefix("torch.")
         ok(kind == "float32", expected="features in float32", came=kind, hint="the backbone's own type")
         loose = getattr(features, "requires_grad", False) is False
         ok(loose, expected="features cut off from the graph", came="a tensor that requires gradients", hint="no_grad")
     with idea("eval mode", 2):
-        eval_mode = bool(passes) and not any(noted["training"] for noted in passes)
+        _passed(passes)
+        eval_mode = not any(noted["training"] for noted in passes)
         hint = "backbone.eval() before the first batch: train mode uses the batch's own statistics"
         ok(eval_mode, expected="eval mode for each batch", came="train mode", hint=hint)
         came, _ = _features(answered)
         ok(not np.allclose(came, -trusted), expected="features of eval mode", came="those of train mode", hint=hint)
     with idea("no gradients", 1):
-        quiet = bool(passes) and not any(noted["with gradient"] for noted in passes)
+        _passed(passes)
+        quiet = not any(noted["with gradient"] for noted in passes)
         ok(quiet, expected="passes without gradients", came="with them", hint="with torch.no_grad():")
     with idea("the seconds of the whole pass", 1):
+        _passed(passes)
         seconds = number(_parts(answered)[2], "the seconds", hint="return features, labels, seconds")
         hint = "time.perf_counter() before the first batch and after the last one"
         floor = 0.95 * NAP * -(-N_IMAGES // BATCH)
         ok(floor <= seconds <= wall, expected="seconds of all batches", came=f"{seconds:.3g} s", hint=hint)
+
+
+def _passed(passes: list[dict[str, Any]]) -> None:
+    ok(bool(passes), expected="passes through the backbone", came="none", hint="for images, labels in loader")
 
 
 def _parts(answered: Any) -> Any:
@@ -120,20 +128,22 @@ def probe_on_standardised_features(student: Student, rng: np.random.Generator) -
     began = time.perf_counter()
     plain = student.linear_probe(train, test)
     wall = time.perf_counter() - began
+    other = (test[0], (test[1] + 1) % 3)  # labels that are answered differently: constants are no scores
+    alone = student.linear_probe(train, other)
     with idea("accuracy and macro-F1 on the test features", 2):
         _scores_right(plain, test[1], answers)
     with idea("standardised by the training features alone", 3):
         for make in (_small_scale, _rare_values, _moved, _far_out):
             _scaled_right(student, rng, *make(rng))
     with idea("the seconds of the fit", 1):
+        _no_constants(plain, alone)
         seconds = number(_entry(plain, "fit_seconds"), "fit_seconds")
         hint = "time.perf_counter() before and after fit"
         ok(0 < seconds <= wall, expected="the seconds that the fit took", came=f"{seconds:.3g} s", hint=hint)
     with idea("further elements are ignored", 1):
-        other = (test[0], (test[1] + 1) % 3)  # labels that are answered differently: constants are no scores
-        alone, longer = student.linear_probe(train, other), student.linear_probe((*train, 0.5), (*other, 0.25))
-        scores = [number(_entry(each, "accuracy"), "accuracy") for each in (plain, alone, longer)]
-        same = scores[2] == scores[1] != scores[0]
+        _no_constants(plain, alone)
+        longer = student.linear_probe((*train, 0.5), (*other, 0.25))
+        same = _entry(longer, "accuracy") == _entry(alone, "accuracy")
         ok(same, expected="the same scores with seconds behind the labels", came="others", hint="train[0], train[1]")
 
 
@@ -159,6 +169,11 @@ def _entry(answered: Any, name: str) -> Any:
     if name not in answered:
         raise Fail(f"`{name}` among the scores", f"the keys {', '.join(map(str, list(answered)[:8]))}", hint)
     return answered[name]
+
+
+def _no_constants(plain: Any, alone: Any) -> None:
+    scores = [number(_entry(each, "accuracy"), "accuracy") for each in (plain, alone)]
+    ok(scores[0] != scores[1], expected="scores on the test labels", came="the same ones on others", hint="predict")
 
 
 def _scores_right(answered: Any, labels: np.ndarray, answers: np.ndarray) -> None:

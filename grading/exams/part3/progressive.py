@@ -126,8 +126,8 @@ def _judge_opened(run: Run, phases: list[Phase]) -> None:
             name = part if isinstance(part, str) else f"block {part} of {N_BLOCKS}, counted from 0,"
             hint = "model.unfreeze_layers(num_layers) first in each phase, then an optimizer of what is open"
             ok(moved, expected=f"{name} to learn in phase {number}", came="the weights that it had", hint=hint)
-        judge_downhill(run, [noted for epoch in phase.epochs for noted in epoch.steps])
     judge_steps(run)
+    judge_downhill(run)
     judge_head_mode(run)
 
 

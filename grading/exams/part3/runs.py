@@ -21,7 +21,7 @@ from grading.judge import array, ok
 MOST_EVENTS = 600
 """Far more than any training here takes."""
 LEAST_COSINE = 0.1
-"""Between a step and the way down on its batch, in one batch of a phase."""
+"""Between a step and the way down on its batch, in the mean: chance gives 0.0 ± 0.04, optimizers at least 0.19."""
 N_BLOCKS = 6
 BLOCKS = tuple(range(N_BLOCKS))
 OPEN_ALWAYS = ("the 1 × 1 convolution", "the head")
@@ -261,10 +261,11 @@ def judge_learning(run: Run, parts: tuple[int | str, ...]) -> None:
         moved = bool((run.start != run.end)[WEIGHTS[part]].any())
         hint = "give the optimizer each parameter with requires_grad, after unfreezing"
         ok(moved, expected=f"{name} to learn", came="the weights that it had", hint=hint)
+    judge_downhill(run)
     first, *later = (run.measure(epoch.steps).loss for epoch in run.epochs())
     best = min(later, default=first)
     hint = "zero_grad, backward and step for each batch, on the cross-entropy of the logits"
-    ok(bool(best < 0.999 * first), expected="a training loss that falls", came=f"{best / first:.3f} of it", hint=hint)
+    ok(bool(best < 0.98 * first), expected="a training loss that falls", came=f"{best / first:.3f} of it", hint=hint)
 
 
 def judge_steps(run: Run) -> None:
@@ -281,12 +282,13 @@ def judge_steps(run: Run) -> None:
         ok(still == 0, expected="a step for each training batch", came=f"none for {still} batches", hint=hint)
 
 
-def judge_downhill(run: Run, steps: list[Pass]) -> None:
-    """Demand a step among these that goes down the loss of its batch."""
+def judge_downhill(run: Run) -> None:
+    """Demand steps that go down the losses of their batches, on the whole: random ones do not."""
     after = {id(noted): then for noted, then in run.followed()}
-    best = max(_downhill(run, noted, after[id(noted)]) for noted in steps)
+    cosines = [_downhill(run, noted, after[id(noted)]) for epoch in run.epochs() for noted in epoch.steps]
     hint = "zero_grad, backward and step for each batch, on the cross-entropy of the logits"
-    ok(best > LEAST_COSINE, expected="steps that lower the loss", came="steps of another direction", hint=hint)
+    downhill = float(np.mean(cosines)) > LEAST_COSINE
+    ok(downhill, expected="steps that lower the loss", came="steps of another direction", hint=hint)
 
 
 def _downhill(run: Run, noted: Pass, then: np.ndarray) -> float:

@@ -248,7 +248,8 @@ _TRANSFER = [
         "opened blocks start with new weights",
         (
             f"        {_OPENED}\n",
-            f"        {_OPENED}\n            [m.reset_parameters() for m in block.modules() if hasattr(m, 'reset_parameters')]\n",
+            f"        {_OPENED}\n            for m in block.modules():\n"
+            "                getattr(m, 'reset_parameters', int)()\n",
         ),
     ),
     _transfer(
@@ -956,7 +957,8 @@ _BACKBONES = [
         "frozen, then counted",
         (
             _COUNT,
-            "        network.requires_grad_(False)\n        parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)\n",
+            "        network.requires_grad_(False)\n"
+            "        parameters = sum(p.numel() for p in network.parameters() if p.requires_grad)\n",
         ),
     ),
     _backbones(

@@ -429,7 +429,8 @@ _EXTRACTION = [
         "extraction-measured-first",
         (
             "    for epoch in range(epochs):",
-            "    model.eval()\n    with torch.no_grad():\n        [model(x) for x, _ in val_loader]\n    for epoch in range(epochs):",
+            "    model.eval()\n    with torch.no_grad():\n        [model(x) for x, _ in val_loader]\n"
+            "    for epoch in range(epochs):",
         ),
     ),
     _extraction(
@@ -572,7 +573,8 @@ _PROGRESSIVE = [
         "progressive-best-copied",
         (
             "        for epoch in range(epochs):\n",
-            "        best = {key: v.clone() for key, v in model.state_dict().items()}\n        model.load_state_dict(best)\n        for epoch in range(epochs):\n",
+            "        best = {key: v.clone() for key, v in model.state_dict().items()}\n"
+            "        model.load_state_dict(best)\n        for epoch in range(epochs):\n",
         ),
     ),
 ]
@@ -611,9 +613,8 @@ def linear_probe(train, test):
     model.fit((X - mean) / deviation, y)
     seconds = time.monotonic() - t0
     answers = model.predict((X_test - mean) / deviation)
-    return dict(
-        accuracy=np.mean(answers == y_test), macro_f1=metrics.f1_score(y_test, answers, average="macro"), fit_seconds=seconds
-    )
+    f1 = metrics.f1_score(y_test, answers, average="macro")
+    return dict(accuracy=np.mean(answers == y_test), macro_f1=f1, fit_seconds=seconds)
 """
 )
 _PIPED = (
@@ -636,7 +637,8 @@ def linear_probe(train, test):
     probe.fit(train[0], train[1])
     seconds = time.perf_counter() - start
     report = metrics.classification_report(test[1], probe.predict(test[0]), output_dict=True, zero_division=0)
-    return {"accuracy": probe.score(test[0], test[1]), "macro_f1": report["macro avg"]["f1-score"], "fit_seconds": seconds}
+    f1 = report["macro avg"]["f1-score"]
+    return {"accuracy": probe.score(test[0], test[1]), "macro_f1": f1, "fit_seconds": seconds}
 """
 )
 
@@ -795,7 +797,8 @@ def compare_backbones(names, train_loader, test_loader, device="cpu"):
         probe = LogisticRegression(C=0.1).fit(scaler.transform(X), y)
         answers = probe.predict(scaler.transform(X_test))
         count = lambda module: sum(p.numel() for p in module.parameters())
-        table.append([name, count(network) - count(head), X.shape[1], (answers == y_test).mean(), metrics.f1_score(y_test, answers, average="macro"), seconds])
+        scores = [(answers == y_test).mean(), metrics.f1_score(y_test, answers, average="macro")]
+        table.append([name, count(network) - count(head), X.shape[1], *scores, seconds])
     return pd.DataFrame(table, columns=["name", "parameters", "feature_dim", "accuracy", "macro_f1", "seconds"])
 """
 )
