@@ -101,8 +101,9 @@ class Part3Budget:
     batch_size: int
     cnn_epochs: int  # of the network from scratch
     head_epochs: int  # of feature extraction
-    tuning_epochs: int  # with open blocks, the first ones apart …
-    phases: tuple[tuple[int, int, float], ...]  # … and of progressive unfreezing: blocks, epochs, learning rate
+    tuning_epochs: int  # of fine-tuning the last blocks, after feature extraction
+    open_epochs: int  # with all blocks open from the start
+    phases: tuple[tuple[int, int, float], ...]  # of progressive unfreezing: blocks, epochs, learning rate
     sizes: tuple[int, ...]  # input sizes whose features are compared …
     n_sized: int  # … on so many training images
     n_embedded: int  # images in the pictures of the features
@@ -151,13 +152,14 @@ PART2: dict[str, tuple[Any, Any, Any]] = {
 }
 PART3: dict[str, tuple[Any, Any, Any]] = {
     #                  grade            quick                   full
-    "n_train":        (48,              6_000,                  60_000),
+    "n_train":        (60,              6_000,                  60_000),
     "n_test":         (20,              2_000,                  10_000),
     "image_size":     (28,              28,                     96),
     "batch_size":     (20,              64,                     64),
     "cnn_epochs":     (1,               5,                      5),
     "head_epochs":    (1,               5,                      5),
-    "tuning_epochs":  (1,               5,                      5),
+    "tuning_epochs":  (1,               3,                      3),
+    "open_epochs":    (1,               5,                      5),
     "phases":         (((0, 1, 1e-3), (1, 1, 1e-4)),
                        ((0, 2, 1e-3), (3, 2, 5e-4), (7, 2, 2e-4)),
                        ((0, 2, 1e-3), (3, 2, 5e-4), (7, 2, 2e-4))),

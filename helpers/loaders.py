@@ -24,6 +24,7 @@ def make_loaders(
     batch_size: int = 64,
     seed: int = 42,
     device: torch.device | str | None = None,
+    size: int | None = None,
 ) -> tuple[DataLoader, DataLoader, DataLoader]:
     """Make loaders of training, validation and test data: `make_loaders(*split_dataset(X, y))`.
 
@@ -37,14 +38,14 @@ def make_loaders(
         At least 2.
     seed : int
         Of the order of the training images.
-    device : torch.device or str, optional
+    device, size
         As for `make_loader`.
 
     Returns
     -------
     train, val, test : DataLoader
-        Batches of float32 (N, 1, 28, 28) in [0, 1] and int64 (N,); only training data are shuffled. A last
-        training batch of one image is left out: batch norm has no variance to go by in a single value.
+        Batches of float32 (N, 1, 28, 28), or (N, 1, size, size), in [0, 1] and int64 (N,); only training data are
+        shuffled. A last training batch of one image is left out: batch norm has no variance to go by in a single value.
 
     Raises
     ------
@@ -55,9 +56,9 @@ def make_loaders(
         raise ValueError(
             f"A training batch needs 2 images or more; batch_size is {batch_size}, X_train has {len(X_train)} images."
         )
-    train = make_loader(X_train, y_train, batch_size, shuffle=True, seed=seed, device=device, name="X_train")
-    val = make_loader(X_val, y_val, batch_size, device=device, name="X_val")
-    test = make_loader(X_test, y_test, batch_size, device=device, name="X_test")
+    train = make_loader(X_train, y_train, batch_size, shuffle=True, seed=seed, device=device, name="X_train", size=size)
+    val = make_loader(X_val, y_val, batch_size, device=device, name="X_val", size=size)
+    test = make_loader(X_test, y_test, batch_size, device=device, name="X_test", size=size)
     return train, val, test
 
 
@@ -69,6 +70,7 @@ def make_loader(
     seed: int = 42,
     device: torch.device | str | None = None,
     name: str = "X",
+    size: int | None = None,
 ) -> DataLoader:
     """Make one loader.
 
@@ -87,11 +89,13 @@ def make_loader(
         ordinary memory and are gathered image by image, as `DataLoader` does it for any data set.
     name : str
         Of `X`, for messages.
+    size : int, optional
+        Rows and columns to which images are enlarged, batch by batch as they are handed out; by default none are.
 
     Returns
     -------
     DataLoader
-        Batches of float32 (N, 1, 28, 28) in [0, 1] and int64 (N,).
+        Batches of float32 (N, 1, 28, 28), or (N, 1, size, size), in [0, 1] and int64 (N,).
 
     Raises
     ------
@@ -104,9 +108,9 @@ def make_loader(
     if shuffle:
         options |= {"shuffle": True, "drop_last": len(X) % batch_size == 1, **loader_seeding(seed)}
     data = _tensors(X, y, name)
-    if device is None:
+    if device is None and size is None:
         return DataLoader(data, **options)
-    return DataLoader(_resident(data, device), collate_fn=_as_it_is, **options)
+    return DataLoader(_resident(data, device or "cpu", size), collate_fn=_as_it_is, **options)
 
 
 def _tensors(X: NDArray, y: NDArray, name: str) -> TensorDataset:
@@ -123,15 +127,19 @@ def _tensors(X: NDArray, y: NDArray, name: str) -> TensorDataset:
     return TensorDataset(images, torch.from_numpy(np.asarray(y, dtype=np.int64)))
 
 
-def _resident(data: TensorDataset, device: torch.device | str) -> TensorDataset:
-    """Move a data set to a device for good, in a form that hands out whole batches."""
+def _resident(data: TensorDataset, device: torch.device | str, size: int | None) -> TensorDataset:
+    """Move a data set to a device for good, in a form that hands out whole batches, enlarged where a size is given."""
     import torch
+    import torch.nn.functional as F
     from torch.utils.data import TensorDataset
 
     class Resident(TensorDataset):
         def __getitems__(self, rows: list[int]) -> tuple[torch.Tensor, ...]:
             """Where a data set has this method, `DataLoader` asks it for a batch at once."""
-            return self[torch.tensor(rows, device=self.tensors[0].device)]
+            images, labels = self[torch.tensor(rows, device=self.tensors[0].device)]
+            if size is None or size == images.shape[-1]:
+                return images, labels
+            return F.interpolate(images, size=(size, size), mode="bilinear"), labels
 
     return Resident(*(tensor.to(device) for tensor in data.tensors))
 

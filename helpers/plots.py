@@ -15,6 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from numpy.typing import ArrayLike, NDArray
 
 from .comparisons import comparison_bars, confusion_matrices, fold_scores, scaling_curves
+from .maps import feature_maps
 from .style import COLOURS, FAINT, INK, RIGHT, WRONG, light_grid, line_style, new_figure, sparing, use_style
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "confusion_matrices",
     "digits_grid",
     "embedding_scatter",
+    "feature_maps",
     "fold_scores",
     "learning_curves",
     "loss_and_rate",
@@ -117,6 +119,8 @@ def learning_curves(
     title: str = "",
     source: str = "",
     share_y: bool = False,
+    marks: Mapping[float, str] | None = None,
+    x_label: str = "Epoch",
 ) -> Figure:
     """Draw values per epoch: one run in several panels, or several runs over each other in each.
 
@@ -129,6 +133,11 @@ def learning_curves(
         As for all figures.
     share_y : bool
         Whether all panels have one scale, so that heights can be compared across them.
+    marks : mapping, optional
+        Epoch at which something changes → what; a dotted line stands before it in each panel, with the text at its
+        foot.
+    x_label : str
+        What the values follow on.
 
     Returns
     -------
@@ -145,12 +154,29 @@ def learning_curves(
             epochs = np.arange(1, len(values) + 1)
             every = max(1, len(values) // 8)  # more markers would hide the line
             panel.plot(epochs, values, label=run, markevery=every, **line_style(names.index(run)))
-        panel.set(title=name, xlabel="Epoch")
+        panel.set(title=name, xlabel=x_label)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
         light_grid(panel)
+        for epoch, text in (marks or {}).items():
+            _mark(panel, epoch - 0.5, text)
     if len(names) > 1:
         _legend(figure, axes[0])
     return figure
+
+
+def _mark(panel: Axes, place: float, text: str) -> None:
+    panel.axvline(place, color=FAINT, linewidth=1, linestyle=":")
+    panel.annotate(
+        text,
+        (place, 0.02),
+        (3, 0),
+        xycoords=panel.get_xaxis_transform(),
+        textcoords="offset points",
+        rotation=90,
+        va="bottom",
+        fontsize=8,
+        color=FAINT,
+    )
 
 
 def _legend(figure: Figure, axes: Iterable[Axes]) -> None:
@@ -207,7 +233,11 @@ def loss_and_rate(
 
 
 def embedding_scatter(
-    embeddings: Mapping[str, ArrayLike], y: ArrayLike | Mapping[str, ArrayLike], title: str = "", source: str = ""
+    embeddings: Mapping[str, ArrayLike],
+    y: ArrayLike | Mapping[str, ArrayLike],
+    title: str = "",
+    source: str = "",
+    rows: int = 1,
 ) -> Figure:
     """Show embeddings in the plane side by side, each image as its own digit.
 
@@ -220,6 +250,8 @@ def embedding_scatter(
         colour is needed to read them.
     title, source : str
         As for all figures.
+    rows : int
+        Of panels; they are filled one after the other, and their number must divide that of the embeddings.
 
     Returns
     -------
@@ -235,8 +267,10 @@ def embedding_scatter(
     for name, points in planes.items():
         if points.shape != (len(classes[name]), 2):
             raise ValueError(f"{name}: expected the shape ({len(classes[name])}, 2), found {points.shape}.")
-    figure, axes = new_figure(1, len(planes), (5.2 * len(planes), 5), title, source)
-    for panel, (name, points) in zip(axes[0], planes.items(), strict=True):
+    columns = len(planes) // rows
+    side = 5.0 if rows == 1 else 4.2
+    figure, axes = new_figure(rows, columns, (1.04 * side * columns, side * rows), title, source)
+    for panel, (name, points) in zip(axes.flat, planes.items(), strict=True):
         if sparing():
             panel.scatter(*points.T, c=classes[name], cmap="viridis")
         else:
