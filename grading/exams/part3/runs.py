@@ -6,6 +6,7 @@ from the model itself, and losses and accuracies are computed anew from the stat
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from grading.judge import array, ok
 MOST_EVENTS = 600
 """Far more than any training here takes."""
 LEAST_COSINE = 0.1
-"""Between a step and the way down on its batch, in the mean: chance gives 0.0 ± 0.04, optimizers at least 0.19."""
+"""Between steps and the ways down on their batches, in the mean: chance gives 0.0 ± 0.04, optimizers at least 0.19."""
 N_BLOCKS = 6
 BLOCKS = tuple(range(N_BLOCKS))
 OPEN_ALWAYS = ("the 1 × 1 convolution", "the head")
@@ -56,6 +57,10 @@ STATISTICS = {part: _where(part, statistics=True) for part in PARTS}
 def all_weights() -> np.ndarray:
     """Return a mask over the state: the weights of all parts."""
     return np.logical_or.reduce(list(WEIGHTS.values()))
+
+
+def _moved(state: np.ndarray, then: np.ndarray) -> bool:
+    return bool((state != then)[all_weights()].any())
 
 
 def draw_state(rng: np.random.Generator) -> np.ndarray:
@@ -189,19 +194,34 @@ class Run:
         return twin, images[noted.rows], labels[noted.rows]
 
     def demand_training(self) -> None:
-        """Demand that something was learnt: what stays as it was earns nothing where all does."""
+        """Demand steps along the gradients of their batches: without training there is nothing to judge."""
         moved = (self.start != self.end)[all_weights()].any()
         hint = "loss.backward() and optimizer.step() for each batch of train_loader"
         ok(bool(moved), expected="weights that training changes", came="all as they were", hint=hint)
+        along = abs(self.downhill) > LEAST_COSINE
+        ok(along, expected="steps along the gradient", came="steps of another direction", hint=hint)
+
+    @cached_property
+    def downhill(self) -> float:
+        """The mean cosine of the angles between steps and the ways down on their batches."""
+        movers = {id(noted): then for noted, then in self.followed() if _moved(noted.state, then)}
+        steps = [noted for epoch in self.epochs() for noted in epoch.steps if id(noted) in movers]
+        return float(np.mean([self._cosine(noted, movers[id(noted)]) for noted in steps] or [0.0]))
+
+    def _cosine(self, noted: Pass, then: np.ndarray) -> float:
+        """Return that of one step, over the weights that it moved."""
+        twin, images, labels = self.twin(noted)
+        nn.functional.cross_entropy(twin.requires_grad_(True).answer(images), labels).backward()
+        slopes = [torch.zeros_like(v) if v.grad is None else v.grad for v in probes.tensors_of(twin).values()]
+        gradient = np.concatenate([slope.numpy().ravel() for slope in slopes]).astype(float)
+        moved = (then - noted.state).astype(float)
+        mask = all_weights() & (moved != 0)
+        size = np.linalg.norm(moved[mask]) * np.linalg.norm(gradient[mask])
+        return float(-(moved[mask] @ gradient[mask]) / max(size, 1e-30))
 
     def followed(self) -> list[tuple[Pass, np.ndarray]]:
         """Return each pass with the state that follows it."""
         return list(zip(self.passes, [noted.state for noted in self.passes[1:]] + [self.end], strict=True))
-
-    def movers(self) -> list[Pass]:
-        """Return the passes after which weights are others."""
-        weights = all_weights()
-        return [noted for noted, then in self.followed() if (noted.state != then)[weights].any()]
 
     def checked_states(self) -> list[np.ndarray]:
         """Return the states that were validated, and the last one."""
@@ -271,7 +291,7 @@ def judge_learning(run: Run, parts: tuple[int | str, ...]) -> None:
 def judge_steps(run: Run) -> None:
     """Demand a step for each batch of each epoch."""
     run.demand_training()
-    movers = {id(noted) for noted in run.movers()}
+    movers = {id(noted) for noted, then in run.followed() if _moved(noted.state, then)}
     for epoch in run.epochs():
         rows = np.sort(np.concatenate([noted.rows for noted in epoch.steps]))
         whole = np.array_equal(rows, np.arange(len(run.data.images)))
@@ -283,24 +303,9 @@ def judge_steps(run: Run) -> None:
 
 
 def judge_downhill(run: Run) -> None:
-    """Demand steps that go down the losses of their batches, on the whole: random ones do not."""
-    after = {id(noted): then for noted, then in run.followed()}
-    cosines = [_downhill(run, noted, after[id(noted)]) for epoch in run.epochs() for noted in epoch.steps]
+    """Demand steps that lower the losses of their batches, on the whole."""
     hint = "zero_grad, backward and step for each batch, on the cross-entropy of the logits"
-    downhill = float(np.mean(cosines)) > LEAST_COSINE
-    ok(downhill, expected="steps that lower the loss", came="steps of another direction", hint=hint)
-
-
-def _downhill(run: Run, noted: Pass, then: np.ndarray) -> float:
-    """Return the cosine of the angle between a step and the way down on its batch, over the weights that moved."""
-    twin, images, labels = run.twin(noted)
-    nn.functional.cross_entropy(twin.requires_grad_(True).answer(images), labels).backward()
-    slopes = [torch.zeros_like(v) if v.grad is None else v.grad for v in probes.tensors_of(twin).values()]
-    gradient = np.concatenate([slope.numpy().ravel() for slope in slopes]).astype(float)
-    moved = (then - noted.state).astype(float)
-    mask = all_weights() & (moved != 0)
-    size = np.linalg.norm(moved[mask]) * np.linalg.norm(gradient[mask])
-    return float(-(moved[mask] @ gradient[mask]) / max(size, 1e-30))
+    ok(run.downhill > LEAST_COSINE, expected="steps that lower the loss", came="steps of another direction", hint=hint)
 
 
 def judge_rate(run: Run, slow: Run) -> None:
