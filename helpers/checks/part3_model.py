@@ -24,9 +24,9 @@ def _pretrained() -> dict[str, torch.Tensor]:
     return load_weights("mobilenet_v2")
 
 
-def _model(names: Names) -> Any:
-    """Make the student's model, once it has the three pieces by which the rest is found."""
-    model: Any = expect_module(names["TransferLearningModel"](), "TransferLearningModel()")
+def _model(names: Names, **arguments: int) -> Any:
+    """Make the student's model, once it has the two pieces by which the rest is found."""
+    model: Any = expect_module(names["TransferLearningModel"](**arguments), "TransferLearningModel()")
     look = "Assign the network of torchvision to self.model."
     expect(isinstance(getattr(model, "model", None), nn.Module), "a network in model.model", "none", look)
     for part in ("features", "classifier"):
@@ -56,7 +56,7 @@ def _front(model: Any) -> list[nn.Conv2d]:
 )
 def transfer_structure(names: Names) -> None:
     """Pretrained, frozen, with a convolution in front and a linear layer behind."""
-    model = _model(names)
+    model = _model(names, num_classes=4)
     stored, held = _pretrained(), model.model.features.state_dict()
     keys = [key for key in stored if key.startswith("features.") and not key.endswith("num_batches_tracked")]
     missing = [key for key in keys if key.removeprefix("features.") not in held]
@@ -74,16 +74,11 @@ def transfer_structure(names: Names) -> None:
     expect(front[0].weight.requires_grad, "a trainable 1 × 1 convolution", "a frozen one", "Make it after freezing.")
     linear = [layer for layer in model.model.classifier.modules() if isinstance(layer, nn.Linear)]
     came = f"{[tuple(layer.weight.shape) for layer in linear]}"
-    right = [layer.weight.shape for layer in linear] == [(10, 1280)]
-    expect(right, "one linear layer, 1280 → 10, in model.model.classifier", came, "nn.Linear(1280, num_classes)")
+    right = [layer.weight.shape for layer in linear] == [(4, 1280)]
+    said = "one linear layer, 1280 → 4 for num_classes=4, in model.model.classifier"
+    expect(right, said, came, "nn.Linear(1280, num_classes)")
     trainable = all(parameter.requires_grad for parameter in linear[0].parameters())
     expect(trainable, "a trainable classifier", "a frozen one", "Give it to the network after freezing.")
-    expect(_classes(names, 4) == 4, "4 logits for num_classes=4", "another number", "Use the argument.")
-
-
-def _classes(names: Names, n: int) -> int:
-    *_, last = (m for m in names["TransferLearningModel"](num_classes=n).model.classifier.modules())
-    return int(getattr(last, "out_features", 0))
 
 
 @checks.add(
@@ -127,10 +122,10 @@ def transfer_forward(names: Names) -> None:
     ),
 )
 def unfreeze_layers(names: Names) -> None:
-    """The last blocks open, 0 opens nothing, too many open all."""
-    for n, wanted in ((2, [17, 18]), (0, []), (100, list(range(19)))):
-        model = _model(names)
-        before = {key: value.clone() for key, value in model.state_dict().items()}
+    """0 opens nothing, then the last blocks open, then too many open all."""
+    model = _model(names)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    for n, wanted in ((0, []), (2, [17, 18]), (100, list(range(19)))):
         model.unfreeze_layers(n)
         blocks = [list(block.parameters()) for block in model.model.features]
         whole = [place for place, block in enumerate(blocks) if all(parameter.requires_grad for parameter in block)]

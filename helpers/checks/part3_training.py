@@ -137,7 +137,7 @@ class _Watch:
             original(optimizer, *given, **named)
             made.append(optimizer)
 
-        torch.optim.Optimizer.__init__ = init  # type: ignore[method-assign]
+        torch.optim.Optimizer.__init__ = init  # type: ignore[method-assign, assignment]
         return self
 
     def __exit__(self, *_: object) -> None:
