@@ -11,7 +11,7 @@ from tests.end_to_end.test_engine import SEED, engine
 from tests.samples.demo import surprises
 from tests.samples.submissions import classroom, write
 
-PARTS = ("part2",)
+PARTS = ("part2", "part3")
 
 
 @pytest.fixture

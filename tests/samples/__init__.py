@@ -85,18 +85,23 @@ def exchange(cells: Cells, grade_id: str, *passages: tuple[str, str]) -> Cells:
 
 
 @cache
-def _imports(part: str) -> str:
-    (setup,) = (cell.source for cell in read("source", part).cells if cell.id == "setup")
-    return "\n".join(line for line in setup.splitlines() if re.match(r"(import|from) ", line))
+def _given(part: str) -> str:
+    """Return the imports of a notebook, and its locked cells: functions that it gives to solutions."""
+    cells = [cell for cell in read("source", part).cells if cell.cell_type == "code"]
+    (setup,) = (cell.source for cell in cells if cell.id == "setup")
+    imports = [line for line in setup.splitlines() if re.match(r"(import|from) ", line)]
+    marks = [(cell.source, cell.metadata.get("nbgrader", {})) for cell in cells]
+    locked = [source for source, mark in marks if mark.get("locked") and not (mark["grade"] or mark["solution"])]
+    return "\n".join([*imports, *locked])
 
 
 def namespace(part: str, cells: Cells) -> dict[str, Any]:
-    """Run solution cells after the imports of the notebook, as a kernel would, and return the names they define.
+    """Run solution cells after what the notebook gives, as a kernel would, and return the names they define.
 
     A cell that raises is passed over, as nbgrader does.
     """
     names: dict[str, Any] = {"__name__": "__main__"}
-    exec(_imports(part), names)
+    exec(_given(part), names)
     for grade_id, source in cells.items():
         try:
             exec(compile(source, f"<cell {grade_id}>", "exec"), names)

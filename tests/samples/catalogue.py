@@ -8,19 +8,23 @@ from tests.samples.part1 import mutants as mutants1
 from tests.samples.part1 import styles as styles1
 from tests.samples.part2 import mutants as mutants2
 from tests.samples.part2 import styles as styles2
+from tests.samples.part3 import mutants as mutants3
+from tests.samples.part3 import styles as styles3
 
-PARTS = ("part1", "part2")
+PARTS = ("part1", "part2", "part3")
 REFERENCE: dict[str, Cells] = {part: solution_cells("source", part) for part in PARTS}
-# What mutants and styles exchange passages of. In Part II that is a plain solution beside them: the reference's loops
-# are short, and many a mistake has no place in them.
-BASE: dict[str, Cells] = {"part1": REFERENCE["part1"], "part2": mutants2.BASE}
+# What mutants and styles exchange passages of. From Part II on that is a plain solution beside them: the reference's
+# loops are short, and many a mistake has no place in them.
+BASE: dict[str, Cells] = {"part1": REFERENCE["part1"], "part2": mutants2.BASE, "part3": mutants3.BASE}
 MUTANTS: list[tuple[str, Mutant]] = [
     *(("part1", mutant) for mutant in mutants1.MUTANTS),
     *(("part2", mutant) for mutant in mutants2.MUTANTS),
+    *(("part3", mutant) for mutant in mutants3.MUTANTS),
 ]
 STYLES: list[tuple[str, Style]] = [
     *(("part1", style) for style in styles1.STYLES),
     *(("part2", style) for style in styles2.STYLES),
+    *(("part3", style) for style in styles3.STYLES),
 ]
 RIGHT = sorted(Path(__file__).parent.glob("part*/right/*.py"))
 
@@ -54,6 +58,15 @@ TESTS_OF: dict[str, dict[str, tuple[str, ...]]] = {
         "cross-domain": ("test-evaluate",),
         "early-stopping": ("bonus-early-stopping",),
         "augmentation": ("bonus-augmentation",),
+    },
+    "part3": {
+        "transfer-model": ("test-transfer-structure", "test-transfer-forward", "test-unfreeze-layers"),
+        "feature-extraction": ("test-feature-extraction",),
+        "fine-tuning": ("test-fine-tuning",),
+        "progressive-unfreezing": ("test-progressive-unfreezing",),
+        "cached-features": ("test-extract-features", "test-linear-probe"),
+        "compare-strategies": ("test-compare-strategies",),
+        "compare-backbones": ("bonus-compare-backbones",),
     },
 }
 

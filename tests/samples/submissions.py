@@ -10,7 +10,7 @@ from nbgrader.api import Gradebook
 
 from tests.samples import Cells, Student, notebook_path, read
 
-PARTS = ("part1", "part2")
+PARTS = ("part1", "part2", "part3")
 PREFIX = "sample-"
 
 

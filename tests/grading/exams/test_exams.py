@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from grading.exam import Exam, Verdict, load_exams, run
 from grading.handle import in_process
+from helpers import stand_ins
 from tests.samples import Cells, exchange, namespace, read, read_cells, solution_cells
 from tests.samples.cases import Mutant, Style
 from tests.samples.catalogue import BASE, MUTANTS, PARTS, REFERENCE, RIGHT, STYLES, TESTS_OF, exams_of
@@ -34,8 +35,13 @@ each_mutant = pytest.mark.parametrize(("part", "mutant"), MUTANTS, ids=[f"{part}
 
 
 @pytest.fixture(autouse=True)
-def single_threaded():
-    """Keep waiting threads of a matrix product from counting as processor time, and the cores for other tests."""
+def single_threaded(monkeypatch):
+    """Keep waiting threads of a matrix product from counting as processor time, and the cores for other tests.
+
+    Pretrained weights are those of grading.
+    """
+    monkeypatch.setenv("TORCH_HOME", "")  # put back after the test, whatever stands in for it now
+    stand_ins.install()
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     with threadpool_limits(1):

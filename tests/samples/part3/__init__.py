@@ -1,0 +1,1 @@
+"""Submissions of Part III."""
