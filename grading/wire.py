@@ -71,6 +71,8 @@ class Raised:
 
 def printable(text: str, limit: int = MAX_MESSAGE) -> str:
     """Return `text` on one line, without control or direction characters, cut to `limit` characters."""
+    if len(text) <= limit and text.isprintable():  # as nearly all is
+        return text
     clean = "".join(" " if c.isspace() else "·" if unicodedata.category(c)[0] == "C" else c for c in text[: 2 * limit])
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 

@@ -6,7 +6,7 @@ from grading.excerpt import excerpt
 
 SOURCE = '''"""A module."""
 import math
-from typing import Any
+from typing import Any, final
 
 LOG: list[Any] = []
 
@@ -20,6 +20,7 @@ class Base:
     def note(self) -> None:
         LOG.append(area(1))
 
+@final
 class Recorder(Base):
     """Records."""
 

@@ -129,12 +129,14 @@ def _plain(value: Any) -> Any:
 
 
 def shown(url: str) -> dict[str, list[tuple]]:
-    return {
-        name: [
-            tuple(value.removesuffix(".000000") if isinstance(value, str) else value for value in row) for row in found
-        ]
-        for name, found in rows(url).items()
-    }
+    """Return the rows without what differs between databases: how they write times, and in which order they add."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, float):
+            return round(value, 9)
+        return value.removesuffix(".000000") if isinstance(value, str) else value
+
+    return {name: [tuple(map(plain, row)) for row in found] for name, found in rows(url).items()}
 
 
 def as_nbgrader(root: Path, done: Outcome, timestamp: str = "", **settings: dict[str, Any]) -> None:
