@@ -23,6 +23,7 @@ from grading.handle import Session, SessionLost, Student, in_process
 from grading.remote import UNASKED, OverSocket, connect, seed_over_there
 from grading.serve import LENGTH
 from grading.wire import HEADER, Unreadable, encode_request
+from helpers import stand_ins
 from tests.samples import Cells, exchange, namespace, solution_cells
 from tests.samples.cases import Mutant
 from tests.samples.catalogue import BASE, MUTANTS, REFERENCE, TESTS_OF
@@ -36,7 +37,10 @@ EXAMS = {key: exam for key, exam in load_exams().items() if exam.module.startswi
 
 
 @pytest.fixture(autouse=True)
-def single_threaded() -> Iterator[None]:
+def single_threaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep the cores for other tests; pretrained weights are those of grading."""
+    monkeypatch.setenv("TORCH_HOME", "")  # put back after the test, whatever stands in for it now
+    stand_ins.install()
     with threadpool_limits(1):
         yield
 

@@ -148,9 +148,7 @@ def logits_of_the_parts(student: Student, rng: np.random.Generator) -> None:
             array(model(_images(rng, n, size)), what, shape=(n, 10), hint="no squeeze, no fixed sizes")
     loaded = student.load(probes, "front_of", "fill", "gradients")
     network = read_network(model)
-    learnt = {**network.front, **network.head}
-    drawn = {name: 0.5 * rng.normal(size=tuple(values.shape)) for name, values in learnt.items()}
-    loaded.fill(model, drawn)
+    loaded.fill(model, {**_draw_front(network, rng), **_draw_head(network, rng)})
     images = _images(rng, 3, 40)
     with idea("logits of convolution, backbone and classifier", 2):
         came = array(model(images), "the answer in eval mode", shape=(3, 10))
@@ -168,6 +166,20 @@ def logits_of_the_parts(student: Student, rng: np.random.Generator) -> None:
         for name in names:
             reached = found.get(name) is not None and bool(array(found[name], "a gradient").any())
             ok(reached, expected="a gradient for each trainable layer", came="none", hint=hint)
+
+
+def _draw_front(network: Network, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Draw weights of the convolution so that its maps have values on both sides of 0."""
+    signs = rng.permutation([1.0, -1.0, 1.0])
+    slopes = signs * rng.uniform(0.6, 1.2, size=3)
+    drawn = {}
+    for name, values in network.front.items():
+        drawn[name] = slopes.reshape(3, 1, 1, 1) if values.ndim == 4 else -slopes * rng.uniform(0.3, 0.7, size=3)
+    return {name: np.broadcast_to(new, tuple(network.front[name].shape)).copy() for name, new in drawn.items()}
+
+
+def _draw_head(network: Network, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    return {name: 0.5 * rng.normal(size=tuple(values.shape)) for name, values in network.head.items()}
 
 
 def _answer(network: Network, images: torch.Tensor) -> np.ndarray:
