@@ -22,7 +22,6 @@ from grading.release import ROOT
 from tests.notebooks.kernel import Run, run
 from tests.samples import read
 
-
 Results = dict[str, dict[str, Any]]
 Row = tuple[str, Callable[[dict[str, Any]], str]]
 console = Console()
