@@ -9,15 +9,22 @@ import re
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
+from rich.console import Console
 
+from benchmarks.pages import machine
 from grading.release import ROOT
 from tests.notebooks.kernel import Run, run
 from tests.samples import read
+
+Results = dict[str, dict[str, Any]]
+Row = tuple[str, Callable[[dict[str, Any]], str]]
+console = Console()
 
 
 def need_data(command: str) -> None:
@@ -26,7 +33,36 @@ def need_data(command: str) -> None:
         sys.exit(f"Say where the real MNIST lies: LAB_DATA=folder {command} (docs/data.md describes the folder).")
 
 
-def measure(part: str, budget: str, collect: str) -> tuple[Run, dict[str, Any]]:
+def measure_budgets(budgets: Sequence[str], measure_one: Callable[[str], tuple[Run, Any]]) -> tuple[Run, Results]:
+    """Measure one budget after the other and say how long each took; return the last run, and all numbers."""
+    results: Results = {}
+    for budget in budgets:
+        with console.status(f"Budget {budget}: minutes …"):
+            executed, results[budget] = measure_one(budget)
+        console.print(f"budget {budget}: {results[budget]['minutes']:.1f} minutes")
+    return executed, results
+
+
+def table(heading: str, command: str, data: str, results: Results, rows: Sequence[Row]) -> str:
+    """Lay numbers out as Markdown: how and where they were measured, then a column a budget."""
+    lines = [
+        f"Measured by `LAB_DATA=folder {command}` on {machine()}, with {data}.",
+        "",
+        f"| {heading} | {' | '.join(f'`{budget}`' for budget in results)} |",
+        "|---" * (1 + len(results)) + "|",
+        *(f"| {name} | {' | '.join(show(result) for result in results.values())} |" for name, show in rows),
+        f"| the whole notebook | {' | '.join(map(_minutes, results.values()))} |",
+    ]
+    return "\n".join(lines)
+
+
+def _minutes(result: dict[str, Any]) -> str:
+    return f"{result['minutes']:.1f} minutes"
+
+
+def measure(
+    part: str, budget: str, collect: str, exchanged: Mapping[str, tuple[str, str]] | None = None
+) -> tuple[Run, dict[str, Any]]:
     """Execute a reference notebook on the data in `LAB_DATA`; return the run and its numbers.
 
     Parameters
@@ -37,10 +73,15 @@ def measure(part: str, budget: str, collect: str) -> tuple[Run, dict[str, Any]]:
         How much is computed.
     collect : str
         Code that prints the numbers as JSON at the end; `minutes` is added to them.
+    exchanged : mapping, optional
+        Cell → a passage of it and what stands in its place.
     """
     notebook = copy.deepcopy(read("source", part))
     # What students are checked and graded by is no part of the time that the notebook takes.
     notebook.cells = [cell for cell in notebook.cells if not cell.id.startswith(("check-", "test-", "bonus-"))]
+    for cell in notebook.cells:
+        if exchanged and cell.id in exchanged:
+            cell.source = cell.source.replace(*exchanged[cell.id])
     notebook.cells.append(new_code_cell(collect, id="collect"))
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:

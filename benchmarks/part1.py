@@ -6,10 +6,8 @@ Executes the reference notebook in the `quick` and in the `full` budget, writes 
 
 from typing import Any
 
-from rich.console import Console
-
 from benchmarks import notebook
-from benchmarks.pages import machine, put_between
+from benchmarks.pages import put_between
 from grading.release import ROOT
 from tests.notebooks.kernel import Run
 
@@ -27,21 +25,16 @@ print(json.dumps({
     "support_vectors": int(len(svm.support_)), "final": rows, "never_full": never_full,
 }))
 """
-console = Console()
 
 
 def main() -> None:
     """Run both budgets and write the results."""
     notebook.need_data("make figures")
-    results = {}
-    for budget in ("quick", "full"):
-        with console.status(f"Part I, budget {budget}: minutes …"):
-            executed, results[budget] = measure(budget)
-        console.print(f"budget {budget}: {results[budget]['minutes']:.1f} minutes")
+    executed, results = notebook.measure_budgets(("quick", "full"), measure)
     table = _table(results)
     notebook.write_page(PART, executed, OPENING, table)
     put_between(ROOT / "README.md", table, "make figures")
-    console.print(table)
+    notebook.console.print(table)
 
 
 def measure(budget: str) -> tuple[Run, dict[str, Any]]:
@@ -49,9 +42,8 @@ def measure(budget: str) -> tuple[Run, dict[str, Any]]:
     return notebook.measure(PART, budget, COLLECT)
 
 
-def _table(results: dict[str, dict[str, Any]]) -> str:
+def _table(results: notebook.Results) -> str:
     """Lay the numbers out as Markdown, a column a budget."""
-    quick, full = results["quick"], results["full"]
     network, svm = "your network", "SVM"
     rows = [
         ("training images", lambda r: f"{r['n_train']:,}"),
@@ -66,16 +58,8 @@ def _table(results: dict[str, dict[str, Any]]) -> str:
         ("the SVM: test accuracy", lambda r: f"{r['final'][svm]['test_accuracy']:.4f}"),
         ("prediction per 1,000 images: network, SVM", lambda r: _both(r, "ms_per_1000_images", "ms")),
         ("what a model keeps: network, SVM", lambda r: _both(r, "model_megabytes", "MB")),
-        ("the whole notebook", lambda r: f"{r['minutes']:.1f} minutes"),
     ]
-    lines = [
-        f"Measured by `LAB_DATA=folder make figures` on {machine()}, with the real MNIST.",
-        "",
-        "| Part I | `quick` | `full` |",
-        "|---|---|---|",
-        *(f"| {name} | {show(quick)} | {show(full)} |" for name, show in rows),
-    ]
-    return "\n".join(lines)
+    return notebook.table("Part I", "make figures", "the real MNIST", results, rows)
 
 
 def _both(result: dict[str, Any], key: str, unit: str) -> str:

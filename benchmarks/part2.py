@@ -8,10 +8,7 @@ on a GPU, and of an hour or two without.
 import sys
 from typing import Any
 
-from rich.console import Console
-
 from benchmarks import notebook, published
-from benchmarks.pages import machine
 from tests.notebooks.kernel import Run
 
 PART = "part2"
@@ -32,21 +29,17 @@ print(json.dumps({
     "table": comparison.to_dict(orient="index"),
 }))
 """
-console = Console()
 
 
 def main() -> None:
     """Run the notebook and write the results."""
     notebook.need_data("make figures PART=part2")
-    results = {}
-    for budget in ("quick", "full") if "--full" in sys.argv else ("quick",):
-        with console.status(f"Part II, budget {budget}: minutes …"):
-            executed, results[budget] = measure(budget)
-        console.print(f"budget {budget}: {results[budget]['minutes']:.1f} minutes")
-    with console.status("Beside a published run: minutes …"):
+    budgets = ("quick", "full") if "--full" in sys.argv else ("quick",)
+    executed, results = notebook.measure_budgets(budgets, measure)
+    with notebook.console.status("Beside a published run: minutes …"):
         table = f"{_table(results)}\n\n## Beside a published run\n\n{published.compare()}"
-    notebook.write_page(PART, executed, _opening(budget), table)
-    console.print(table)
+    notebook.write_page(PART, executed, _opening(budgets[-1]), table)
+    notebook.console.print(table)
 
 
 def measure(budget: str) -> tuple[Run, dict[str, Any]]:
@@ -61,7 +54,7 @@ def _opening(budget: str) -> str:
     )
 
 
-def _table(results: dict[str, dict[str, Any]]) -> str:
+def _table(results: notebook.Results) -> str:
     """Lay the numbers out as Markdown, a column a budget."""
     rows = [
         ("device", lambda r: r["device"]),
@@ -77,23 +70,15 @@ def _table(results: dict[str, dict[str, Any]]) -> str:
         ("EmbeddingMLP: digits, garments", lambda r: f"{r['digits']:.4f}, {r['garments']:.4f}"),
         ("its confidence: digits, garments", lambda r: ", ".join(f"{v:.2f}" for v in r["confidence"].values())),
         *((f"test: {name}", lambda r, name=name: _model(r["table"][name])) for name in _models(results)),
-        ("the whole notebook", lambda r: f"{r['minutes']:.1f} minutes"),
     ]
-    lines = [
-        f"Measured by `LAB_DATA=folder make figures PART=part2` on {machine()}, with the real data.",
-        "",
-        f"| Part II | {' | '.join(f'`{budget}`' for budget in results)} |",
-        "|---" * (1 + len(results)) + "|",
-        *(f"| {name} | {' | '.join(show(result) for result in results.values())} |" for name, show in rows),
-    ]
-    return "\n".join(lines)
+    return notebook.table("Part II", "make figures PART=part2", "the real data", results, rows)
 
 
-def _first(results: dict[str, dict[str, Any]]) -> list[str]:
+def _first(results: notebook.Results) -> list[str]:
     return list(next(iter(results.values()))["one_rate"])
 
 
-def _models(results: dict[str, dict[str, Any]]) -> list[str]:
+def _models(results: notebook.Results) -> list[str]:
     return list(next(iter(results.values()))["table"])
 
 

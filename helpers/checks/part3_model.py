@@ -125,7 +125,7 @@ def unfreeze_layers(names: Names) -> None:
     """0 opens nothing, then the last blocks open, then too many open all."""
     model = _model(names)
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    for n, wanted in ((0, []), (2, [17, 18]), (100, list(range(19)))):
+    for n, wanted in ((0, []), (2, [17, 18]), (25, list(range(19)))):
         model.unfreeze_layers(n)
         blocks = [list(block.parameters()) for block in model.model.features]
         whole = [place for place, block in enumerate(blocks) if all(parameter.requires_grad for parameter in block)]

@@ -4,9 +4,20 @@ from dataclasses import fields
 
 import pytest
 
-from helpers.budget import BUDGETS, PART1, PART2, Part1Budget, Part2Budget, budget_name, get_budget, part1_budget
+from helpers.budget import (
+    BUDGETS,
+    PART1,
+    PART2,
+    PART3,
+    Part1Budget,
+    Part2Budget,
+    Part3Budget,
+    budget_name,
+    get_budget,
+    part1_budget,
+)
 
-TABLES = {"part1": (Part1Budget, PART1), "part2": (Part2Budget, PART2)}
+TABLES = {"part1": (Part1Budget, PART1), "part2": (Part2Budget, PART2), "part3": (Part3Budget, PART3)}
 
 
 @pytest.mark.parametrize(

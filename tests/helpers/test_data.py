@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import data, sources
-from helpers.data import Dataset, load_fashion_mnist, load_mnist, split_dataset, where_is_mnist
+from helpers.data import Dataset, load_fashion_mnist, load_mnist, split_dataset, train_and_test, where_is_mnist
 from helpers.idx import format_idx
 from helpers.sources import CorruptData, DataUnavailable
 
@@ -240,6 +240,14 @@ def test_the_split_has_the_sizes_of_the_course_and_is_repeatable():
     assert [len(part) for part in parts] == [49_000, 10_500, 10_500] * 2
     np.testing.assert_array_equal(parts[0], split_dataset(whole.X, whole.y)[0])
     assert not np.array_equal(parts[0], split_dataset(whole.X, whole.y, seed=1)[0])
+
+
+def test_training_and_test_part_are_divided_as_in_the_files():
+    y = np.arange(70_000) % 10
+    train, test = train_and_test(Dataset(np.zeros((70_000, 1), dtype=np.float32), y, "name", "origin"))
+    assert (len(train), len(test)) == (60_000, 10_000)
+    assert np.concatenate([train.y, test.y]).tolist() == y.tolist()
+    assert train.name == test.name == "name"
 
 
 def test_the_split_names_classes_that_are_too_small():

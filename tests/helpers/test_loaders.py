@@ -41,6 +41,17 @@ def test_single_images_can_be_asked_for():
 
 
 @pytest.mark.parametrize("device", [None, "cpu"])
+def test_images_are_enlarged_as_they_are_handed_out(device):
+    loader = make_loader(X, Y, 32, device=device, size=56)
+    images, labels = next(iter(loader))
+    assert images.shape == (32, 1, 56, 56)
+    assert labels.tolist() == Y[:32].tolist()
+    assert images.min() >= 0
+    assert images.max() <= 1
+    assert loader.dataset[0][0].shape == (1, 28, 28), "what is kept stays small"
+
+
+@pytest.mark.parametrize("device", [None, "cpu"])
 def test_a_last_batch_of_one_is_left_out_in_training_alone(device):
     sizes = [[len(y) for _, y in make_loader(X[:65], Y[:65], 64, s, device=device)] for s in (True, False)]
     assert sizes == [[64], [64, 1]]

@@ -33,6 +33,9 @@ FIGURES = {
     "confusions": lambda **kw: plots.confusion_matrices({"MLP": (Y, PREDICTED), "SVM": np.eye(10, dtype=int)}, **kw),
     "bars": lambda **kw: plots.comparison_bars(TABLE, **kw),
     "folds": lambda **kw: plots.fold_scores({"MLP": [0.9, 0.92, 0.91], "SVM": [0.95, 0.96, 0.94]}, **kw),
+    "maps": lambda **kw: plots.feature_maps(
+        {"28 × 28": (RNG.random((28, 28)), RNG.random((1, 1))), "64 × 64": (RNG.random((64, 64)), np.eye(2))}, **kw
+    ),
     "scaling": lambda **kw: plots.scaling_curves(
         {"MLP": {1000: 1, 2000: 2.1}, "SVM": {1000: 1, 2000: 4.2}}, x_label="images", y_label="seconds", **kw
     ),
@@ -205,6 +208,25 @@ def test_folds_write_mean_and_spread():
 def test_scaling_curves_name_their_exponents():
     figure = plots.scaling_curves({"line": {10: 1, 20: 2, 40: 4}, "square": {10: 1, 20: 4, 40: 16}})
     assert {"line\nslope 1.0", "square\nslope 2.0"} <= set(texts(figure))
+
+
+def test_marks_stand_before_their_epoch_in_each_panel():
+    figure = plots.learning_curves({"Loss": [3, 2, 1], "Accuracy": [0.1, 0.2, 0.3]}, marks={2: "opened"})
+    assert texts(figure).count("opened") == 2
+    for panel in figure.axes:
+        assert [line.get_xdata()[0] for line in panel.lines if len(line.get_xdata()) == 2] == [1.5]
+
+
+def test_embeddings_fill_rows():
+    planes = {name: RNG.random((60, 2)) for name in ("PCA, before", "t-SNE, before", "PCA, after", "t-SNE, after")}
+    figure = plots.embedding_scatter(planes, Y, rows=2)
+    assert [panel.get_title(loc="left") for panel in figure.axes] == list(planes)
+    assert figure.axes[0].get_subplotspec().get_gridspec().get_geometry() == (2, 2)
+
+
+def test_maps_say_their_size():
+    figure = plots.feature_maps({"28 × 28": (np.eye(28), np.ones((1, 1)))}, label="mean")
+    assert {"28 × 28", "1 × 1, mean"} <= set(texts(figure))
 
 
 def test_ten_classes_have_ten_colours():

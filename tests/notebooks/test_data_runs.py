@@ -56,6 +56,20 @@ def test_part_2_runs_on_a_folder_in_the_quick_budget(folder: Path, tmp_path: Pat
     assert executed.cpu_seconds < 300
 
 
+@pytest.mark.slow
+def test_part_3_runs_on_a_folder_in_the_quick_budget(folder: Path, tmp_path: Path) -> None:
+    """With stand-ins, asked for by name as a student without network would."""
+    notebook = read("source", "part3").copy()
+    notebook.cells = [cell.copy() for cell in notebook.cells if not cell.id.startswith(("test-", "bonus-"))]
+    (weights,) = (cell for cell in notebook.cells if cell.id == "weights")
+    weights.source = weights.source.replace("prepare_weights()", 'prepare_weights("stand-in")')
+    executed = run(notebook, tmp_path, LAB_BUDGET="quick", LAB_DATA=str(folder), LAB_DEVICE="cpu")
+    assert executed.errors() == {}
+    assert "429 images to train" in executed.output("load-data")
+    assert "stand-in weights" in executed.output("strategies-table")
+    assert executed.cpu_seconds < 300
+
+
 def test_missing_data_stop_the_notebook_with_both_remedies(tmp_path: Path) -> None:
     notebook = read("source", "part1").copy()
     notebook.cells = [cell.copy() for cell in notebook.cells if cell.id in ("setup", "load-data")]

@@ -14,7 +14,7 @@ from tests.samples import read
 
 PARTS = sorted(path.parent.name for path in (ROOT / "source").glob("*/*.ipynb"))
 CPU_BUDGET = {"part1": 2.0, "part2": 4.0, "part3": 6.0}
-IMPORTS_AT_REST = {"part1": 1.8, "part2": 3.5}  # torch and torchvision
+IMPORTS_AT_REST = {"part1": 1.8, "part2": 3.5, "part3": 3.5}  # torch and torchvision
 
 
 @pytest.fixture(scope="module", params=PARTS)

@@ -1,0 +1,126 @@
+"""The self-checks of Part III: right solutions pass, stubs are not attempted, usual mistakes are named."""
+
+import pytest
+
+from helpers import stand_ins
+from helpers.checks import part3
+from helpers.checks.selfcheck import NOT_ATTEMPTED, NOT_YET, PASSED
+from tests.samples import exchange, namespace, solution_cells
+
+REFERENCE = solution_cells("source", "part3")
+STUBS = solution_cells("release", "part3")
+NAMES = list(part3.checks)
+# The task whose cell a check looks at, where their names differ.
+TASKS = {
+    **dict.fromkeys(("transfer-structure", "transfer-forward", "unfreeze-layers"), "transfer-model"),
+    **dict.fromkeys(("extract-features", "linear-probe"), "cached-features"),
+}
+
+
+@pytest.fixture(autouse=True)
+def grading(monkeypatch):
+    """No progress bars, no GPU, no network."""
+    monkeypatch.setenv("LAB_BUDGET", "grade")
+    monkeypatch.setenv("TORCH_HOME", str(stand_ins.install()))
+
+
+def outcome(capsys, name, cells):
+    part3.check(name, namespace("part3", cells))
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_reference_passes(name, capsys):
+    assert PASSED in outcome(capsys, name, REFERENCE)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stubs_are_not_attempted(name, capsys):
+    assert NOT_ATTEMPTED in outcome(capsys, name, STUBS)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "compare-backbones"])
+def test_a_check_needs_its_own_task_alone(name, capsys):
+    """All but the bonus, whose reference calls two functions of Task 5."""
+    task = TASKS.get(name, name)
+    assert PASSED in outcome(capsys, name, {**STUBS, task: REFERENCE[task]})
+
+
+MISTAKES = [
+    ("transfer-structure", 'weights="DEFAULT"', "weights=None", "pretrained weights and statistics"),
+    ("transfer-structure", ".requires_grad_(False)", "", "a frozen backbone"),
+    ("transfer-structure", "nn.Conv2d(1, 3, kernel_size=1)", "nn.Conv2d(1, 3, kernel_size=3, padding=1)", "1 × 1"),
+    ("transfer-structure", "num_classes)\n", "10)\n", "for num_classes=4"),
+    (
+        "transfer-structure",
+        "nn.Linear(self.model.last_channel, num_classes)",
+        "nn.Linear(1280, num_classes).requires_grad_(False)",
+        "a trainable classifier",
+    ),
+    ("transfer-forward", "self.model(self.to_colour(x))", "self.model(self.to_colour(x)).softmax(1)", "the logits of"),
+    ("transfer-forward", "self.model(self.to_colour(x))", "self.model(x.expand(-1, 3, -1, -1))", "the logits of"),
+    ("transfer-forward", "self.to_colour(x))", "self.to_colour(x).detach())", "gradients at the 1 × 1 convolution"),
+    ("unfreeze-layers", "[first_open:]", "[-num_layers:]", "no block open"),
+    ("unfreeze-layers", "[first_open:]", "[:num_layers]", "the blocks [17, 18] open"),
+    (
+        "unfreeze-layers",
+        "max(len(self.model.features) - num_layers, 0)",
+        "len(self.model.features) - num_layers",
+        "all",
+    ),
+    ("feature-extraction", "                module.eval()\n", "                pass\n", "batch-norm statistics"),
+    ("feature-extraction", "        model.train()\n", "        pass\n", "the head's dropout on"),
+    ("feature-extraction", "needs_gradients and not any(", "not any(", "the head's dropout on"),
+    ("feature-extraction", " if parameter.requires_grad]", "]", "the trainable parameters alone"),
+    ("feature-extraction", "        model.eval()\n", "", "eval mode while validating"),
+    (
+        "feature-extraction",
+        "one_pass(model, val_loader, device)",
+        "one_pass(model, train_loader, device)",
+        "both loaders",
+    ),
+    ("fine-tuning", "    model.unfreeze_layers(num_layers)\n", "", "to be called"),
+    ("fine-tuning", "model.unfreeze_layers(num_layers)", "model.unfreeze_layers(3)", "1 block opened"),
+    ("fine-tuning", "                module.eval()\n", "                pass\n", "batch-norm statistics"),
+    ("fine-tuning", "optim.Adam(trainable,", "optim.Adam(model.model.features[-1].parameters(),", "the head to learn"),
+    ("progressive-unfreezing", 'history["phase"].append(phase)', 'history["phase"].append(num_layers * 2)', "phase 1"),
+    ("progressive-unfreezing", "lr=learning_rate", "lr=1e-2", "learning rate 0"),
+    ("progressive-unfreezing", "                    module.eval()\n", "                    pass\n", "statistics"),
+    ("extract-features", ".to(device).eval()", ".to(device)", "eval mode"),
+    ("extract-features", "torch.inference_mode()", "torch.enable_grad()", "cut off from the graph"),
+    ("extract-features", ".float().cpu()", ".double().cpu()", "float32"),
+    (
+        "linear-probe",
+        "make_pipeline(StandardScaler(), LogisticRegression(",
+        "make_pipeline(LogisticRegression(",
+        "Are the features standardised?",
+    ),
+    ("linear-probe", "probe.predict(X_test)", "probe[1].predict(StandardScaler().fit_transform(X_test))", "shift"),
+    ("linear-probe", 'average="macro"', 'average="weighted"', "macro-F1"),
+    ("compare-strategies", "ascending=False", "ascending=True", "the best accuracy first"),
+    ("compare-strategies", '"accuracy", asc', '"macro_f1", asc', "the best accuracy first"),
+    ("compare-strategies", "ignore_index=True)", 'ignore_index=True).set_index("strategy")', "the columns"),
+    ("compare-backbones", "count_parameters(backbone)", "count_parameters(backbones.build(name))", "its linear layer"),
+    ("compare-backbones", "linear_probe(train, test)", "linear_probe(train, (test[0], test[1].flip(0)))", "order"),
+]
+
+
+@pytest.mark.parametrize(("name", "old", "new", "said"), MISTAKES)
+def test_a_mistake_is_named(name, old, new, said, capsys):
+    text = outcome(capsys, name, exchange(REFERENCE, TASKS.get(name, name), (old, new)))
+    assert NOT_YET in text
+    assert said in text
+
+
+@pytest.mark.parametrize("value", [None, 5, "text", lambda *_, **__: None], ids=["none", "int", "str", "lambda"])
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_that_a_notebook_defines_makes_a_check_raise(name, value, capsys):
+    part3.check(name, {needed: value for check in part3.checks._checks.values() for needed in check.needs})
+    assert NOT_YET in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hints_open_one_by_one_and_hold_no_loop(name):
+    hints = part3.checks._checks[name].hints
+    assert len(hints) >= 2
+    assert not any("\n" in hint for hint in hints)
