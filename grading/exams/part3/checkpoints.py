@@ -9,6 +9,9 @@ from torchvision import models
 
 from helpers import stand_ins
 
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+"""How names of batch norm's buffers end: all else in a checkpoint is a parameter."""
+
 
 @cache
 def checkpoint(name: str) -> dict[str, Any]:

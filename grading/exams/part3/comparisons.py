@@ -13,7 +13,7 @@ from grading.exam import exam, idea
 from grading.exams.part1.trusted import either
 from grading.exams.part2.trusted import CPU
 from grading.exams.part3 import probes, stand_ins
-from grading.exams.part3.checkpoints import architecture, checkpoint
+from grading.exams.part3.checkpoints import STATISTICS, checkpoint
 from grading.exams.part3.runs import once
 from grading.handle import Ref, Student, items, size
 from grading.judge import array, close, frame, number, ok
@@ -75,6 +75,7 @@ def _rows(answered: Any, results: dict[str, Any]) -> dict[str, Any]:
 
 COLUMNS = ("name", "parameters", "feature_dim", "accuracy", "macro_f1", "seconds")
 BACKBONES = {"shufflenet_v2_x0_5": 1024, "squeezenet1_0": 512}
+HEADS = ("fc.", "classifier.")
 N_TRAIN, N_TEST, N_CLASSES = 24, 21, 3
 
 
@@ -213,9 +214,8 @@ def _loader(images: torch.Tensor, labels: np.ndarray | None) -> DataLoader:
 def _parameters_right(came: Comparison, names: list[str]) -> None:
     came.demand_networks(names)
     for name in names:
-        network = architecture(name)
-        heads = ("fc.", "classifier.")
-        wanted = sum(p.numel() for key, p in network.named_parameters() if not key.startswith(heads))
+        learnt = {key: values for key, values in checkpoint(name).items() if not key.endswith(STATISTICS)}
+        wanted = sum(values.numel() for key, values in learnt.items() if not key.startswith(HEADS))
         count = came.of(name, "parameters")
         hint = "take the head off first, then add up p.numel()"
         ok(count == wanted, expected=f"the parameters of {name} without its head", came=f"{count:,.0f}", hint=hint)

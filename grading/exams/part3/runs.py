@@ -26,7 +26,9 @@ LEAST_COSINE = 0.1
 N_BLOCKS = 6
 BLOCKS = tuple(range(N_BLOCKS))
 OPEN_ALWAYS = ("the 1 × 1 convolution", "the head")
-_NAMES = {name: tuple(values.shape) for name, values in probes.tensors_of(probes.Miniature()).items()}
+_TWIN = probes.Miniature()  # one for all that is computed anew: making them took longer than using them
+_TWIN_NORMS = [module for module in _TWIN.modules() if isinstance(module, probes.Norm1d | probes.Norm2d)]
+_NAMES = {name: tuple(values.shape) for name, values in probes.tensors_of(_TWIN).items()}
 _N_NORMS = N_BLOCKS + 1  # that of the head is the last
 
 
@@ -184,14 +186,13 @@ class Run:
             return twin.answer(images), labels
 
     def twin(self, noted: Pass) -> tuple[probes.Miniature, torch.Tensor, torch.Tensor]:
-        """Return a model in the state and the modes of a pass, with its images and labels."""
+        """Return a model in the state and the modes of a pass, with its images and labels: until the next call."""
         data = self.data
         images, labels = (data.val_images, data.val_labels) if noted.validation else (data.images, data.labels)
-        twin = probes.Miniature(noted.state)
-        norms = [module for module in twin.modules() if isinstance(module, probes.Norm1d | probes.Norm2d)]
-        for norm, mode in zip(norms, noted.modes, strict=True):
+        _TWIN.take(torch.as_tensor(noted.state))
+        for norm, mode in zip(_TWIN_NORMS, noted.modes, strict=True):
             norm.training = mode
-        return twin, images[noted.rows], labels[noted.rows]
+        return _TWIN, images[noted.rows], labels[noted.rows]
 
     def demand_training(self) -> None:
         """Demand steps along the gradients of their batches: without training there is nothing to judge."""
@@ -211,6 +212,7 @@ class Run:
     def _cosine(self, noted: Pass, then: np.ndarray) -> float:
         """Return that of one step, over the weights that it moved."""
         twin, images, labels = self.twin(noted)
+        twin.zero_grad()
         nn.functional.cross_entropy(twin.requires_grad_(True).answer(images), labels).backward()
         slopes = [torch.zeros_like(v) if v.grad is None else v.grad for v in probes.tensors_of(twin).values()]
         gradient = np.concatenate([slope.numpy().ravel() for slope in slopes]).astype(float)
