@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from lying import GARBAGE, Lying
 from serving import in_a_fork, listening, remote_verdict
-from threadpoolctl import threadpool_limits
 
 from grading.encoder import encode_value
 from grading.exam import Exam, Verdict, load_exams, run
@@ -33,12 +32,6 @@ LONG = 10 * SECONDS
 REQUEST = encode_request(("name", "x"), lambda _: None)
 FIVE = encode_value(5.0, None)  # type: ignore[arg-type]
 EXAMS = {key: exam for key, exam in load_exams().items() if exam.module.startswith("grading.exams.part")}
-
-
-@pytest.fixture(autouse=True)
-def single_threaded() -> Iterator[None]:
-    with threadpool_limits(1):
-        yield
 
 
 # --- an evil peer -----------------------------------------------------------------------------------------------------

@@ -10,8 +10,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import torch
-from threadpoolctl import threadpool_limits
 
 from grading.exam import Exam, Verdict, load_exams, run
 from grading.handle import in_process
@@ -31,16 +29,6 @@ each_part = pytest.mark.parametrize("part", PARTS)
 each_right_solution = pytest.mark.parametrize("path", RIGHT, ids=lambda path: f"{path.parts[-3]}-{path.stem}")
 each_style = pytest.mark.parametrize(("part", "style"), STYLES, ids=[f"{part}-{style.name}" for part, style in STYLES])
 each_mutant = pytest.mark.parametrize(("part", "mutant"), MUTANTS, ids=[f"{part}-{m.name}" for part, m in MUTANTS])
-
-
-@pytest.fixture(autouse=True)
-def single_threaded():
-    """Keep waiting threads of a matrix product from counting as processor time, and the cores for other tests."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        yield
-    torch.set_num_threads(before)
 
 
 def names_of(part: str, cells: Cells) -> dict[str, object]:
