@@ -30,6 +30,11 @@ _EXAM_SECONDS = 600.0
 _EXAM_CPU_SECONDS = 60
 """For what an exam computes itself; what it computes from forged notes may have no end."""
 _MEMORY_BYTES = 4 << 30
+_ENVIRONMENT = {
+    "PYTHONSAFEPATH": "1",
+    # Each submission has an examiner: threads of theirs would only wait for each other, and at full speed.
+    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+}
 NOBODY = "a kernel that answers"
 """What was expected where no exam took place."""
 
@@ -55,7 +60,7 @@ class Examiner:
         """Why the last conversation ended before its exam did, if so."""
         self._pipe, other = context.Pipe()
         self._process = context.Process(target=_examine, args=(other, exams, cpu_seconds, str(Path.cwd())), daemon=True)
-        with _safe_path(), _free_to_start(), _without_main():
+        with _surroundings(), _free_to_start(), _without_main():
             self._process.start()
         other.close()
 
@@ -113,17 +118,18 @@ def _context(exams: str) -> ForkServerContext:
 
 
 @contextlib.contextmanager
-def _safe_path() -> Iterator[None]:
-    """Let a process that is started meanwhile import nothing from the working folder."""
-    before = os.environ.get("PYTHONSAFEPATH")
-    os.environ["PYTHONSAFEPATH"] = "1"
+def _surroundings() -> Iterator[None]:
+    """Let a process that is started meanwhile import nothing from the working folder, and compute on one thread."""
+    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    os.environ |= _ENVIRONMENT
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["PYTHONSAFEPATH"]
-        else:
-            os.environ["PYTHONSAFEPATH"] = before
+        for name, text in before.items():
+            if text is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = text
 
 
 @contextlib.contextmanager

@@ -95,8 +95,6 @@ def _work_alone() -> None:
     """Be a worker: Ctrl-C is for the run, which then ends its workers; where it is killed, so are they."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_run, daemon=True).start()
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = "1"
 
 
 def _end_with_the_run() -> None:

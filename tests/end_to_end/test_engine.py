@@ -5,10 +5,12 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,9 @@ import pytest
 from nbgrader.api import Gradebook
 
 from grading.gradebook import Submission, submissions
-from grading.release import build, environment
+from grading.release import build, environment, nbgrader
 from tests.end_to_end.test_course import copy_course
+from tests.postgresql import running
 from tests.samples import notebook_path
 from tests.samples.demo import surprises
 from tests.samples.part1.classroom import ALL_TESTS
@@ -230,8 +233,8 @@ def undisturbed(blank_course: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return root, grades(done)
 
 
-def start(root: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "grading", "run", PART, "--seed", SEED]
+def start(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "grading", "run", PART, "--seed", SEED, *arguments]
     null = subprocess.DEVNULL
     return subprocess.Popen(command, cwd=root, env=environment(), stdout=null, stderr=null, start_new_session=True)
 
@@ -322,6 +325,57 @@ def test_a_second_run_at_the_same_time_is_refused(undisturbed, tmp_path: Path) -
     assert (second.returncode, run.wait(300)) == (2, 0)
     assert "is grading part1 already" in second.stdout
     assert grades(root) == wanted
+
+
+@pytest.mark.slow
+def test_a_folder_that_can_not_be_written_loses_nothing(undisturbed, tmp_path: Path) -> None:
+    original, wanted = undisturbed
+    root = tmp_path / "course"
+    shutil.copytree(original, root)
+    shutil.rmtree(root / "autograded", ignore_errors=True)
+    (root / "autograded").write_text("a file: not even root can make a folder in it")
+    run = engine(root, "run", PART, "--seed", SEED)
+    assert run.returncode == 1
+    assert run.stdout.count("could not be recorded") == len({student for student, _ in wanted})
+    assert grades(root) == {}
+    (root / "autograded").unlink()
+    run = engine(root, "run", PART, "--seed", SEED)
+    assert "5 of 5 graded, 5 of them before" in run.stdout, "nobody is graded again: the outcomes wait in the journal"
+    assert grades(root) == wanted
+
+
+@pytest.mark.slow
+def test_a_gradebook_that_is_locked_for_half_a_minute_is_waited_for(undisturbed, tmp_path: Path) -> None:
+    original, wanted = undisturbed
+    root = tmp_path / "course"
+    shutil.copytree(original, root)
+    run = start(root)
+    assert wait_until(lambda: list((root / ".grading" / PART).glob("students/*.json")), 120)
+    with closing(sqlite3.connect(root / "gradebook.db", timeout=60)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        time.sleep(30)
+        other.rollback()
+    assert run.wait(300) == 0
+    assert grades(root) == wanted
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("away", [2, 20])
+def test_a_database_that_is_killed_in_mid_run_has_all_grades_in_the_end(undisturbed, tmp_path: Path, away: int) -> None:
+    original, wanted = undisturbed
+    root = tmp_path / "course"
+    shutil.copytree(original, root)
+    with running() as server:
+        url = server.create("course")
+        nbgrader("generate_assignment", PART, "--force", f"--CourseDirectory.db_url={url}", root=root)
+        run = start(root, "--db", url)
+        assert wait_until(lambda: list((root / ".grading" / PART).glob("students/*.json")), 120)
+        server.stop()
+        time.sleep(away)
+        server.start()
+        run.wait(300)
+        assert engine(root, "run", PART, "--seed", SEED, "--db", url).returncode == 0
+        assert grades(root, url) == wanted
 
 
 @pytest.mark.slow

@@ -161,3 +161,9 @@ def test_examiners_end_with_the_engine_that_was_killed(tmp_path: Path) -> None:
 def test_the_seed_over_there_is_another_one() -> None:
     assert seed_for("play-add", 1) != seed_for("play-add", 2) != 1
     assert seed_for("play-add", 1) != seed_for("play-double", 1)
+
+
+def test_an_examiner_computes_on_one_thread(examiner: Examiner) -> None:
+    surroundings = psutil.Process(examiner.process_id).environ()
+    assert {surroundings["OMP_NUM_THREADS"], surroundings["OPENBLAS_NUM_THREADS"]} == {"1"}
+    assert os.environ.get("PYTHONSAFEPATH") is None, "the engine's own surroundings are as before"

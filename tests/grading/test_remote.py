@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from lying import GARBAGE, Lying
 from serving import in_a_fork, listening, remote_verdict
-from threadpoolctl import threadpool_limits
 
 from grading.encoder import encode_value
 from grading.exam import Exam, Verdict, load_exams, run
@@ -37,12 +36,10 @@ EXAMS = {key: exam for key, exam in load_exams().items() if exam.module.startswi
 
 
 @pytest.fixture(autouse=True)
-def single_threaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Keep the cores for other tests; pretrained weights are those of grading."""
+def weights_of_grading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let torchvision find the stand-ins, as in grading."""
     monkeypatch.setenv("TORCH_HOME", "")  # put back after the test, whatever stands in for it now
     stand_ins.install()
-    with threadpool_limits(1):
-        yield
 
 
 # --- an evil peer -----------------------------------------------------------------------------------------------------

@@ -4,12 +4,9 @@ import contextlib
 import dataclasses
 import errno
 import os
-import pwd
 import shutil
 import sqlite3
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 import warnings
@@ -35,6 +32,7 @@ from grading.engine.record import GradebookError, Recorder
 from grading.exam import Reason, Verdict
 from grading.release import nbgrader
 from tests.grading.engine.damaged import NAME, PART, document, dump
+from tests.postgresql import Server, running
 
 NOTEBOOK = Path(NAME).stem
 ADA = "ada"
@@ -581,64 +579,10 @@ def test_a_driver_that_is_missing_is_named(course: Path, monkeypatch: pytest.Mon
 
 
 # --- PostgreSQL ---------------------------------------------------------------------------------------------------
-class Server:
-    """A PostgreSQL cluster of one's own, reached by a socket in its folder; never run as root."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._data = folder, folder / "data"
-        self._user = pwd.getpwuid(os.geteuid() or pwd.getpwnam("nobody").pw_uid)
-        os.chown(folder, self._user.pw_uid, self._user.pw_gid)
-        self._run("initdb", "--username=course", "--auth=trust", "--no-sync", "-D", str(self._data))
-
-    def _run(self, program: str, *arguments: str) -> None:
-        known = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
-        command = [str(known[-1]) if known else program, *arguments]
-        options: dict[str, Any] = {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
-        subprocess.run(
-            command, cwd=self._folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            **({} if os.geteuid() else options),
-        )  # fmt: skip
-
-    def start(self) -> None:
-        settings = f"-c listen_addresses='' -c unix_socket_directories='{self._folder}' -c fsync=off"
-        log = str(self._folder / "log")
-        self._run("pg_ctl", "start", "--wait", "--silent", "-D", str(self._data), "-l", log, "-o", settings)
-
-    def stop(self) -> None:
-        self._run("pg_ctl", "stop", "--wait", "--silent", "-m", "immediate", "-D", str(self._data))
-
-    def url(self, name: str = "postgres") -> str:
-        return f"postgresql+psycopg2://course:secret@/{name}?host={self._folder}"
-
-    def create(self, name: str, template: str = "template1") -> str:
-        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-        return self.url(name)
-
-    def end_sessions(self, name: str) -> None:
-        self._execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
-
-    def _execute(self, statement: str) -> None:
-        engine = create_engine(self.url(), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(statement))
-        engine.dispose()
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    if not (list(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or shutil.which("initdb")):
-        pytest.skip("needs the programs of a PostgreSQL server (apt install postgresql); CI has them")
-    # pytest's own folder can't be entered by others, and a socket's name is short.
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    try:
-        found = Server(folder)
-        found.start()
-        try:
-            yield found
-        finally:
-            found.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with running() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

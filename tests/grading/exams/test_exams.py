@@ -10,8 +10,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-import torch
-from threadpoolctl import threadpool_limits
 
 from grading.exam import Exam, Verdict, load_exams, run
 from grading.handle import in_process
@@ -35,18 +33,10 @@ each_mutant = pytest.mark.parametrize(("part", "mutant"), MUTANTS, ids=[f"{part}
 
 
 @pytest.fixture(autouse=True)
-def single_threaded(monkeypatch):
-    """Keep waiting threads of a matrix product from counting as processor time, and the cores for other tests.
-
-    Pretrained weights are those of grading.
-    """
+def weights_of_grading(monkeypatch):
+    """Let torchvision find the stand-ins, as in grading."""
     monkeypatch.setenv("TORCH_HOME", "")  # put back after the test, whatever stands in for it now
     stand_ins.install()
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        yield
-    torch.set_num_threads(before)
 
 
 def names_of(part: str, cells: Cells) -> dict[str, object]:
