@@ -133,7 +133,8 @@ def comparison_bars(
     if unknown:
         raise ValueError(f"The table has no column {unknown[0]!r}; it has {', '.join(map(str, frame.columns))}.")
     headings = columns if isinstance(columns, Mapping) else {c: str(c).replace("_", " ") for c in chosen}
-    size = (1.4 + 2.5 * len(chosen), 1.2 + 0.42 * len(frame))
+    width = max(1.4 + 2.5 * len(chosen), 7.5)  # a single panel needs room for its title
+    size = (width, 1.2 + 0.42 * len(frame))
     figure, axes = new_figure(1, len(chosen), size, title, source, sharey=True)
     for panel, column in zip(axes[0], chosen, strict=True):
         values = frame[column].to_numpy(dtype=float)

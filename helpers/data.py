@@ -25,6 +25,7 @@ __all__ = [
     "load_mnist",
     "split_dataset",
     "train_and_test",
+    "where_is_fashion_mnist",
     "where_is_mnist",
 ]
 
@@ -215,22 +216,25 @@ def where_is_mnist() -> str:
     str
         For people. A folder that is missing or can't be read is reported here and raised by `load_mnist`.
     """
-    if budget_name() == "grade":
-        return "scikit-learn digits, embedded (budget grade)"
+    return "scikit-learn digits, embedded (budget grade)" if budget_name() == "grade" else _where(sources.MNIST)
+
+
+def where_is_fashion_mnist() -> str:
+    """Say the same of `load_fashion_mnist()`; returns and errors as for `where_is_mnist`."""
+    return "drawn garments, embedded (budget grade)" if budget_name() == "grade" else _where(sources.FASHION_MNIST)
+
+
+def _where(archive: Archive) -> str:
     try:
-        return _where_outside_grading()
+        root = sources.data_root()
+        if root is not None and not sources.missing_files(sources.raw_folder(root, archive)):
+            return f"{archive.name} in the folder {root} (LAB_DATA)"
+        folder = sources.raw_folder(sources.cache_root(), archive)
+        if not sources.missing_files(folder):
+            return f"{archive.name} in the cache {_tilde(folder)}"
+        return f"{archive.name} will be downloaded to {_tilde(folder)} ({archive.megabytes} MB)"
     except DataUnavailable as error:
         return f"none: {error}"
-
-
-def _where_outside_grading() -> str:
-    root = sources.data_root()
-    if root is not None and not sources.missing_files(sources.raw_folder(root, sources.MNIST)):
-        return f"MNIST in the folder {root} (LAB_DATA)"
-    folder = sources.raw_folder(sources.cache_root(), sources.MNIST)
-    if not sources.missing_files(folder):
-        return f"MNIST in the cache {_tilde(folder)}"
-    return f"MNIST will be downloaded to {_tilde(folder)} ({sources.MNIST.megabytes} MB)"
 
 
 def _tilde(folder: Path) -> str:

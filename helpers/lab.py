@@ -6,7 +6,7 @@ from platform import python_version
 
 from . import stand_ins
 from .budget import Budget, budget_name, get_budget
-from .data import where_is_mnist
+from .data import where_is_fashion_mnist, where_is_mnist
 from .device import describe_cpu, describe_device, requested_device, use_one_thread
 from .seeds import seed_everything
 
@@ -49,7 +49,8 @@ def setup(part: str) -> Lab:
     from . import plots
 
     plots.use_style()
-    lab = Lab(part, budget, _device_line(part), where_is_mnist())
+    data_line = where_is_fashion_mnist() if part == "part3" else where_is_mnist()
+    lab = Lab(part, budget, _device_line(part), data_line)
     seed_everything(42)  # after the line above, which may have imported torch
     packages = ("NumPy", "scikit-learn", "matplotlib") if part == "part1" else ("NumPy", "torch", "scikit-learn")
     versions = ", ".join([f"Python {python_version()}", *(f"{name} {version(name)}" for name in packages)])

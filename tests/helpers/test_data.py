@@ -184,6 +184,12 @@ def test_embedded_digits_look_like_mnist():
     assert np.corrcoef(blocks.ravel(), original.ravel())[0, 1] > 0.99
 
 
+def test_where_fashion_mnist_is_says_its_name(cache, monkeypatch):
+    assert data.where_is_fashion_mnist().startswith("Fashion-MNIST will be downloaded")
+    monkeypatch.setenv("LAB_BUDGET", "grade")
+    assert "garments" in data.where_is_fashion_mnist()
+
+
 def test_where_is_mnist_follows_the_sources(cache, arrays, tmp_path, monkeypatch, write_files):
     assert where_is_mnist().startswith("MNIST will be downloaded to")
     write_files(cache, arrays)
