@@ -1,6 +1,7 @@
 """Stand-ins for pretrained weights: found by every way of asking torchvision, the same for all, useful enough."""
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -93,3 +94,15 @@ def test_they_are_left_when_real_weights_are_asked_for(home, tmp_path, monkeypat
     prepare_weights("stand-in")
     prepare_weights(names=())
     assert os.environ["TORCH_HOME"] == str(tmp_path)
+
+
+def test_a_grading_run_has_them_from_its_first_cell_on(tmp_path):
+    code = (
+        "import helpers, sys; helpers.setup('part3'); print('torchvision' in sys.modules); "
+        "from torchvision import models; models.mobilenet_v2(weights='DEFAULT'); "
+        "from helpers.backbones import prepare_weights; print(prepare_weights())"
+    )
+    environment = {**os.environ, "NBGRADER_EXECUTION": "autograde", "http_proxy": "http://127.0.0.1:1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "stand-in weights" in done.stdout.splitlines()[-1]
