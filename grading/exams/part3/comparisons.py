@@ -202,7 +202,7 @@ def _patterns(y: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
     """Draw images (n, 1, 28, 28): a bright upper half, a bright left half, or bright stripes."""
     rows, columns = np.mgrid[:28, :28]
     shapes = np.stack([rows < 14, columns < 14, rows // 4 % 2 == 0]).astype(float)
-    images = 0.1 + 0.7 * shapes[y] + 0.2 * rng.random((len(y), 28, 28))
+    images = 0.1 + 0.8 * shapes[y] + 0.05 * rng.random((len(y), 28, 28))
     return torch.as_tensor(images[:, None], dtype=torch.float32)
 
 

@@ -48,8 +48,8 @@ class Norm1d(nn.BatchNorm1d):
 
 
 def block(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
-    """One block of a backbone: a 1 × 1 convolution, batch norm, and a kink."""
-    return nn.Sequential(nn.Conv2d(n_in, n_out, 1, stride, bias=False), Norm2d(n_out), nn.Hardtanh())
+    """One block of a backbone: a 1 × 1 convolution, batch norm, and a bend whose slope is never 0."""
+    return nn.Sequential(nn.Conv2d(n_in, n_out, 1, stride, bias=False), Norm2d(n_out), nn.Softsign())
 
 
 class Backbone(nn.Module):
