@@ -226,7 +226,7 @@ def _rare_values(rng: np.random.Generator) -> tuple[Pair, Pair, str]:
     y, y_test, good, good_test = _two_classes(rng)
     good[[int(np.argmax(y)), int(np.argmin(y))]] *= 20
     train = _columns(good, _misleading(y, rng))
-    test = _columns(good_test, 0.5 - y_test)
+    test = _columns(good_test, 0.6 * (0.5 - y_test))
     return (train, y), (test, y_test), "standardised: mean 0 and deviation 1, as by StandardScaler"
 
 
@@ -235,7 +235,8 @@ def _moved(rng: np.random.Generator) -> tuple[Pair, Pair, str]:
     y, y_test, _, _ = _two_classes(rng)
     y_test = np.where(np.arange(N_TEST) < N_TEST - 4, 1, 0)
     good, good_test = (
-        np.where(of == 0, -1, np.where(rng.permutation(len(of)) % 2, 1, 5)) + 0.1 * rng.normal(size=len(of))
+        # A firm penalty puts the border half-way between the means, so the nearer ones stand clear of it.
+        np.where(of == 0, -1, np.where(rng.permutation(len(of)) % 2, 2, 5)) + 0.1 * rng.normal(size=len(of))
         for of in (y, y_test)
     )
     noise, noise_test = 0.3 * rng.normal(size=N_TRAIN), 0.1 * rng.normal(size=N_TEST)

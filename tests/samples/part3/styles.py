@@ -659,6 +659,9 @@ _CACHED = [
         ),
     ),
     _cached("cached-frozen", ("    backbone.eval()\n", "    backbone.requires_grad_(False).eval()\n")),
+    _cached("cached-firm-penalty", ("max_iter=1000", "max_iter=1000, C=0.01")),
+    _cached("cached-very-firm-penalty", ("max_iter=1000", "max_iter=1000, C=0.001")),
+    _cached("cached-hardly-a-penalty", ("max_iter=1000", "max_iter=1000, C=1e4")),
     _cached(
         "cached-liblinear",
         ("LogisticRegression(max_iter=1000)", "LogisticRegression(max_iter=200, C=2.0, random_state=0)"),
