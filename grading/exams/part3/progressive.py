@@ -10,6 +10,14 @@ from grading.exams.part1.trusted import either
 from grading.exams.part2.runs import HISTORY, history
 from grading.exams.part2.trusted import CPU
 from grading.exams.part3 import probes, stand_ins
+from grading.exams.part3.judges import (
+    judge_downhill,
+    judge_head_mode,
+    judge_history,
+    judge_kept,
+    judge_steps,
+    judge_validation,
+)
 from grading.exams.part3.runs import (
     BLOCKS,
     N_BLOCKS,
@@ -19,12 +27,6 @@ from grading.exams.part3.runs import (
     Run,
     all_weights,
     draw_state,
-    judge_downhill,
-    judge_head_mode,
-    judge_history,
-    judge_kept,
-    judge_steps,
-    judge_validation,
     lesson,
     once,
     train,

@@ -10,22 +10,15 @@ from grading.exam import exam, idea
 from grading.exams.part1.trusted import either
 from grading.exams.part2.trusted import CPU
 from grading.exams.part3 import probes, stand_ins
-from grading.exams.part3.runs import (
-    BLOCKS,
-    N_BLOCKS,
-    OPEN_ALWAYS,
-    Run,
-    draw_state,
+from grading.exams.part3.judges import (
     judge_head_mode,
     judge_history,
     judge_kept,
     judge_learning,
     judge_rate,
     judge_validation,
-    lesson,
-    once,
-    train,
 )
+from grading.exams.part3.runs import BLOCKS, N_BLOCKS, OPEN_ALWAYS, Run, draw_state, lesson, once, train
 from grading.handle import Student
 from grading.judge import Fail, integers, ok
 
