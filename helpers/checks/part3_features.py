@@ -114,7 +114,10 @@ def _scores(result: Any) -> dict[str, float]:
     expect(isinstance(result, dict), "a dict", type(result).__name__, "Is there a `return`?")
     missing = [key for key in ("accuracy", "macro_f1", "fit_seconds") if key not in result]
     expect(not missing, "accuracy, macro_f1 and fit_seconds", f"no {missing}", "The names count, letter by letter.")
-    return {key: float(result[key]) for key in ("accuracy", "macro_f1")}
+    scores = {key: float(result[key]) for key in ("accuracy", "macro_f1")}
+    shares = all(0 <= score <= 1 for score in scores.values())
+    expect(shares, "scores from 0 to 1", ", ".join(f"{score:.3g}" for score in scores.values()), "Shares, no percent.")
+    return scores
 
 
 STRATEGY_COLUMNS = ["strategy", "accuracy", "macro_f1", "trainable_parameters", "seconds"]

@@ -92,8 +92,12 @@ def _expect_frozen(model: Small, before: list[dict[str, torch.Tensor]], n_frozen
         expect(not moved, "batch-norm statistics of frozen blocks that stay", "others", look)
 
 
-def _expect_learning(module: nn.Module, before: dict[str, torch.Tensor], what: str) -> None:
-    look = "Has the optimizer all that is trainable now? Make it after the opening."
+def _expect_learning(
+    module: nn.Module,
+    before: dict[str, torch.Tensor],
+    what: str,
+    look: str = "Is it this model that is trained, in place? Has the optimizer all that is trainable now?",
+) -> None:
     expect(_changed(module, before, ("weight",)), f"{what} to learn", "the same weights", look)
 
 
@@ -101,13 +105,13 @@ def _expect_modes(model: Small) -> None:
     training = [note for note in model.asked if note[0]]
     validating = [note for note in model.asked if not note[0]]
     expect(training and validating, "both loaders used", "one of them not", "Validate after each epoch.")
-    look = "nn.Dropout has no parameters, so it is not frozen; only what has some, and none trainable, is."
+    look = "model.train() in each epoch, then eval() for what is frozen. nn.Dropout has no parameters: it is not."
     dropout = all(on for _, on, _, _ in training)
     expect(dropout, "the head's dropout on while training", "off in some batches", look)
     rests = not any(on for _, on, _, _ in validating)
     expect(rests, "eval mode while validating", "train mode", "model.eval() before validation, in each epoch.")
     notes = any(gradients for _, _, gradients, _ in validating)
-    expect(not notes, "no gradients while validating", "notes were taken", "one_pass without an optimizer takes none.")
+    expect(not notes, "no gradients while validating", "gradients were recorded", "torch.no_grad() around it.")
 
 
 def _expect_last_values(history: dict[str, Any], model: Small) -> None:
@@ -121,8 +125,17 @@ def _expect_last_values(history: dict[str, Any], model: Small) -> None:
     }
     for name, value in wanted.items():
         came = float(history[name][-1])
-        look = "After the last step of the epoch, over all images: weigh each batch by its size."
+        look = "Measured on val_loader, after the last step of the epoch? Weigh each batch by its size."
         expect(abs(came - value) < 1e-3, f"{name} {value:.4f} at the end", f"{came:.4f}", look)
+
+
+def _expect_rate(trainer: Callable[..., Any]) -> None:
+    """Expect that nothing is learnt at the learning rate 0."""
+    model = _small()
+    before = _state(model)
+    trainer(model, _loader(TRAIN), _loader(VAL), epochs=1, learning_rate=0.0, device=CPU)
+    moved = _changed(model, before, WEIGHTS)
+    expect(not moved, "nothing learnt at the learning rate 0", "other weights", "lr=learning_rate in the optimizer.")
 
 
 class _Watch:
@@ -170,10 +183,14 @@ def feature_extraction(names: Names) -> None:
     frozen = {id(p) for p in model.parameters() if not p.requires_grad}
     held = {id(p) for optimizer in watch.made for group in optimizer.param_groups for p in group["params"]}
     expect(
-        not frozen & held, "an optimizer with the trainable parameters alone", "one that holds frozen ones", "Filter."
+        not frozen & held,
+        "an optimizer with the trainable parameters alone",
+        "one that holds frozen ones",
+        "Leave out those without requires_grad.",
     )
     _expect_modes(model)
     _expect_last_values(history, model)
+    _expect_rate(names["train_feature_extractor"])
 
 
 @checks.add(
@@ -200,6 +217,7 @@ def fine_tuning(names: Names) -> None:
     _expect_learning(model.model.classifier, head, "the head")  # type: ignore[arg-type]
     _expect_modes(model)
     _expect_last_values(history, model)
+    _expect_rate(names["fine_tune"])
 
 
 @checks.add(
@@ -216,22 +234,22 @@ def progressive_unfreezing(names: Names) -> None:
     """Epochs and numbers of the phases, what opens when, and that the weights go on."""
     model = _small()
     before = [_state(block) for block in model.blocks()]
-    phases = [(0, 1, 0.02), (1, 2, 0.01)]
+    phases = [(0, 1, 0.02), (2, 2, 0.01)]
     history = names["progressive_unfreezing"](model, _loader(TRAIN), _loader(VAL), phases, device=CPU)
     expect_history(history, 3, (*LISTS, "phase"))
     numbers = [int(phase) for phase in history["phase"]]
     look = "One number an epoch, one more with each phase."
     expect(numbers in ([0, 1, 1], [1, 2, 2]), "phase 1, 2, 2 for epochs 1 + 2", f"{numbers}", look)
-    expect(model.opened == [0, 1], "blocks opened: 0, then 1", f"{model.opened}", "unfreeze_layers, once a phase.")
-    _expect_frozen(model, before, N_BLOCKS - 1)
-    _expect_learning(model.blocks()[-1], before[-1], "the block that the second phase opens")
+    expect(model.opened == [0, 2], "blocks opened: 0, then 2", f"{model.opened}", "unfreeze_layers, once a phase.")
+    _expect_frozen(model, before, N_BLOCKS - 2)
+    _expect_learning(model.blocks()[-1], before[-1], "the blocks that the second phase opens")
     _expect_modes(model)
     _expect_last_values(history, model)
     still = _small()
     start = _state(still.model.classifier)  # type: ignore[arg-type]
     names["progressive_unfreezing"](still, _loader(TRAIN), _loader(VAL), [(0, 1, 0.02), (1, 1, 0.0)], device=CPU)
     look = "Each phase goes on with the weights that it finds; nothing is set back."
-    _expect_learning(still.model.classifier, start, "what the first phase has learnt")  # type: ignore[arg-type]
+    _expect_learning(still.model.classifier, start, "the head in the first of two phases", look)  # type: ignore[arg-type]
     unmoved = not _changed(still.blocks()[-1], before[-1], ("weight",))
     expect(
         unmoved, "nothing learnt at the learning rate 0 of a second phase", "other weights", "Each has its own rate."

@@ -230,6 +230,7 @@ def _dimensions_right(came: Comparison, names: list[str]) -> None:
 
 
 def _scores_right(came: Comparison, names: list[str], labels: np.ndarray, answers: np.ndarray) -> None:
+    came.demand_networks(names)
     for name in names:
         hint = "a probe fitted to the training images' features, scored on those of the test images"
         close(came.of(name, "accuracy"), (labels == answers).mean(), "`accuracy`", rtol=1e-5, hint=hint)

@@ -51,6 +51,16 @@ def judge_downhill(run: Run) -> None:
     """Demand steps that lower the losses of their batches, on the whole."""
     hint = "zero_grad, backward and step for each batch, on the cross-entropy of the logits"
     ok(run.downhill > LEAST_COSINE, expected="steps that lower the loss", came="steps of another direction", hint=hint)
+    own, sums = run.likeness
+    hint = "optimizer.zero_grad() for each batch, before loss.backward()"
+    ok(sums < own + 0.05, expected="each step by the gradient of its batch", came="sums with earlier ones", hint=hint)
+
+
+def judge_open(epochs: list[Epoch], n_open: int) -> None:
+    """Demand that the last blocks are trainable from the first batch on."""
+    late = sum(not all(noted.opened[N_BLOCKS - n_open :]) for epoch in epochs for noted in epoch.steps)
+    hint = "model.unfreeze_layers(num_layers) before the first batch"
+    ok(late == 0, expected=f"the last {n_open} blocks open", came=f"frozen ones for {late} batches", hint=hint)
 
 
 def judge_rate(run: Run, slow: Run) -> None:
@@ -73,7 +83,7 @@ def judge_head_mode(run: Run) -> None:
     """Demand train mode in the head wherever a batch is trained on."""
     run.demand_training()
     steps = [noted for epoch in run.epochs() for noted in epoch.steps]
-    wrong = sum(not noted.modes[-1] for noted in steps)
+    wrong = sum(not all(noted.modes[N_BLOCKS:]) for noted in steps)
     hint = "only what is frozen goes to eval mode: model.train() in each epoch, then eval() on the frozen blocks"
     ok(wrong == 0, expected="the head in train mode for each batch", came=f"eval mode for {wrong}", hint=hint)
     moved = bool((run.start != run.end)[STATISTICS[OPEN_ALWAYS[1]]].any())
@@ -99,7 +109,7 @@ def judge_history(run: Run, n_epochs: int) -> None:
     """Demand losses and accuracies of each epoch as they follow from the states that the model went through."""
     run.demand_training()
     came, epochs = history(run.answer, n_epochs, *HISTORY), run.epochs()
-    hint = "sum loss.item() * len(labels), and the right answers, over the batches; divide by the number of samples"
+    hint = "cross-entropy of the logits, and right answers: sums over the samples, divided by their number"
     steps, checks = ([run.measure(each) for each in passes] for passes in _both(epochs))
     for name, found in (("train", steps), ("val", checks)):
         judge_values(came[f"{name}_loss"], [measured.loss for measured in found], f"{name}_loss", hint)

@@ -13,7 +13,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 EVENTS: list[dict[str, Any]] = []  # what models and optimizers were asked for, in its order
-MODES: list[bool] = []  # of the batch norms in the last pass, in their order
+MODES: list[bool] = []  # of batch norms and dropout in the last pass, in their order
 CLASSES = 10
 
 
@@ -47,19 +47,30 @@ class Norm1d(nn.BatchNorm1d):
         return super().forward(x)
 
 
+class Drop(nn.Dropout):
+    """Dropout that drops nothing, so that losses can be computed anew, and notes its mode."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        MODES.append(self.training)
+        return super().forward(x)
+
+
 def block(n_in: int, n_out: int, stride: int = 1) -> nn.Sequential:
     """One block of a backbone: a 1 × 1 convolution, batch norm, and a bend whose slope is never 0."""
     return nn.Sequential(nn.Conv2d(n_in, n_out, 1, stride, bias=False), Norm2d(n_out), nn.Softsign())
 
 
 class Backbone(nn.Module):
-    """Six blocks with batch norm, and a head that behaves differently in train mode: batch norm before its layer."""
+    """Six blocks with batch norm, and a head that knows its mode: batch norm and dropout before its layer."""
 
     def __init__(self) -> None:
         super().__init__()
         widths = [(4, 5), (5, 4), (4, 5), (5, 4), (4, 6)]
         self.features = nn.Sequential(block(3, 4, 7), *(block(*sizes) for sizes in widths))
-        self.classifier = nn.Sequential(Norm1d(6), nn.Linear(6, CLASSES))
+        self.classifier = nn.Sequential(Norm1d(6), Drop(), nn.Linear(6, CLASSES))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.classifier(self.features(x).mean(dim=(2, 3)))
@@ -113,13 +124,17 @@ class Miniature(nn.Module):
 
 
 def watch_steps(model: nn.Module) -> Any:
-    """Note at each step of any optimizer how many frozen parameters of a model it holds; return what ends it."""
+    """Note at each step of an optimizer the gradients of a model, and how many frozen parameters it holds.
+
+    Returns what ends it.
+    """
     ours = {id(p): p for p in model.parameters()}
 
     def note(optimizer: Any, *_: Any) -> None:
         held = [p for group in optimizer.param_groups for p in group["params"]]
         frozen = sum(id(p) in ours and not p.requires_grad for p in held)
-        EVENTS.append({"what": "step", "frozen": frozen})
+        slopes = [torch.zeros_like(p) if p.grad is None else p.grad.detach() for p in model.parameters()]
+        EVENTS.append({"what": "step", "frozen": frozen, "gradient": torch.cat([s.cpu().flatten() for s in slopes])})
 
     return register_optimizer_step_pre_hook(note)
 
@@ -142,9 +157,10 @@ class Lens(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         marks = images[:, 0, 0, 0].detach().cpu().clone()
-        EVENTS.append({"marks": marks, "training": self.training, "with gradient": torch.is_grad_enabled()})
+        features = self.answer(images)
+        EVENTS.append({"marks": marks, "training": self.training, "with gradient": features.requires_grad})
         time.sleep(self.nap)
-        return self.answer(images)
+        return features
 
 
 # --- the notebook's own network, and backbones --------------------------------------------------------------------

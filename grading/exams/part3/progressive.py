@@ -15,6 +15,7 @@ from grading.exams.part3.judges import (
     judge_head_mode,
     judge_history,
     judge_kept,
+    judge_open,
     judge_steps,
     judge_validation,
 )
@@ -122,6 +123,7 @@ def _phases(run: Run, settings: list[Setting]) -> list[Phase]:
 
 def _judge_opened(run: Run, phases: list[Phase]) -> None:
     for number, phase in enumerate(phases, start=1):
+        judge_open(phase.epochs, phase.num_layers)
         learning: tuple[int | str, ...] = (*phase.opened, *OPEN_ALWAYS)
         for part in learning:
             moved = bool((phase.before != phase.after)[WEIGHTS[part]].any())

@@ -27,9 +27,10 @@ N_BLOCKS = 6
 BLOCKS = tuple(range(N_BLOCKS))
 OPEN_ALWAYS = ("the 1 × 1 convolution", "the head")
 _TWIN = probes.Miniature()  # one for all that is computed anew: making them took longer than using them
-_TWIN_NORMS = [module for module in _TWIN.modules() if isinstance(module, probes.Norm1d | probes.Norm2d)]
+_TWIN_PARTS = [module for module in _TWIN.modules() if isinstance(module, probes.Norm1d | probes.Norm2d | probes.Drop)]
 _NAMES = {name: tuple(values.shape) for name, values in probes.tensors_of(_TWIN).items()}
-_N_NORMS = N_BLOCKS + 1  # that of the head is the last
+_N_MODES = N_BLOCKS + 2  # those of the head are the last
+_N_PARAMETERS = sum(p.numel() for p in _TWIN.parameters())  # they come first in a state
 
 
 # --- the state of a model, and its parts --------------------------------------------------------------------------
@@ -108,13 +109,15 @@ class Pass:
     validation : bool
         Whether they are validation images.
     modes : list of bool
-        Which of its batch norms were in train mode.
+        Which of its batch norms were in train mode, and whether its dropout was.
     with_gradient : bool
         Whether gradients were recorded.
     opened : list of bool
         Which blocks are trainable.
     state : ndarray
         All weights and statistics.
+    gradient : ndarray or None
+        Of all parameters, at the step of an optimizer that followed.
     """
 
     rows: np.ndarray
@@ -123,6 +126,7 @@ class Pass:
     with_gradient: bool
     opened: list[bool]
     state: np.ndarray
+    gradient: np.ndarray | None = None
 
 
 @dataclass
@@ -191,7 +195,7 @@ class Run:
         data = self.data
         images, labels = (data.val_images, data.val_labels) if noted.validation else (data.images, data.labels)
         _TWIN.take(torch.as_tensor(noted.state))
-        for norm, mode in zip(_TWIN_NORMS, noted.modes, strict=True):
+        for norm, mode in zip(_TWIN_PARTS, noted.modes, strict=True):
             norm.training = mode
         return _TWIN, images[noted.rows], labels[noted.rows]
 
@@ -201,6 +205,7 @@ class Run:
         hint = "loss.backward() and optimizer.step() for each batch of train_loader"
         ok(bool(moved), expected="weights that training changes", came="all as they were", hint=hint)
         along = abs(self.downhill) > LEAST_COSINE
+        hint = "is it the cross-entropy of the logits that is minimised, and nothing far stronger beside it?"
         ok(along, expected="steps along the gradient", came="steps of another direction", hint=hint)
 
     @cached_property
@@ -212,15 +217,35 @@ class Run:
 
     def _cosine(self, noted: Pass, then: np.ndarray) -> float:
         """Return that of one step, over the weights that it moved."""
+        moved = (then - noted.state).astype(float)[:_N_PARAMETERS]
+        return -_cosine(moved, self._slope(noted))
+
+    def _slope(self, noted: Pass) -> np.ndarray:
+        """Return the gradient of a batch's cross-entropy, of all parameters."""
         twin, images, labels = self.twin(noted)
         twin.zero_grad()
         nn.functional.cross_entropy(twin.requires_grad_(True).answer(images), labels).backward()
-        slopes = [torch.zeros_like(v) if v.grad is None else v.grad for v in probes.tensors_of(twin).values()]
-        gradient = np.concatenate([slope.numpy().ravel() for slope in slopes]).astype(float)
-        moved = (then - noted.state).astype(float)
-        mask = all_weights() & (moved != 0)
-        size = np.linalg.norm(moved[mask]) * np.linalg.norm(gradient[mask])
-        return float(-(moved[mask] @ gradient[mask]) / max(size, 1e-30))
+        slopes = [torch.zeros_like(p) if p.grad is None else p.grad for p in twin.parameters()]
+        return np.concatenate([slope.numpy().ravel() for slope in slopes]).astype(float)
+
+    @cached_property
+    def likeness(self) -> tuple[float, float]:
+        """Mean cosines of the gradients at the steps with those of their batches, and with sums over earlier ones too.
+
+        The sums are those of the whole training or of each epoch, whichever are nearer. Both cosines are 0 where no
+        optimizer was seen to step.
+        """
+        own, by_run, by_epoch, total = [0.0], [0.0], [0.0], np.zeros(_N_PARAMETERS)
+        for epoch in self.epochs():
+            of_epoch = np.zeros(_N_PARAMETERS)
+            for noted in epoch.steps:
+                slope = self._slope(noted)
+                total, of_epoch = total + slope, of_epoch + slope
+                if noted.gradient is not None:
+                    vectors = (slope, total, of_epoch)
+                    for found, vector in zip((own, by_run, by_epoch), vectors, strict=True):
+                        found.append(_cosine(noted.gradient, vector))
+        return float(np.mean(own)), float(max(np.mean(by_run), np.mean(by_epoch)))
 
     def followed(self) -> list[tuple[Pass, np.ndarray]]:
         """Return each pass with the state that follows it."""
@@ -231,13 +256,32 @@ class Run:
         return [noted.state for noted in self.passes if noted.validation] + [self.end]
 
 
+def _cosine(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the cosine of an angle, over the numbers that are not 0 in the first vector."""
+    one, other = one[one != 0], other[one != 0]
+    return float(one @ other / max(np.linalg.norm(one) * np.linalg.norm(other), 1e-30))
+
+
+def _read_passes(noted: list[Any], data: Data) -> list[Pass]:
+    """Return the noted passes in order, each with the gradient of the step that followed it."""
+    found: list[Pass] = []
+    for event in noted:
+        if event["what"] == "pass":
+            found.append(read_pass(event, data))
+        elif event["what"] == "step" and found and found[-1].gradient is None:
+            hint = "do the losses stay finite?"
+            gradient = array(event["gradient"], "the gradients", shape=(_N_PARAMETERS,), hint=hint).astype(float)
+            found[-1] = replace(found[-1], gradient=gradient)
+    return found
+
+
 def read_pass(event: dict[str, Any], data: Data) -> Pass:
     """Return a noted pass; fail where it was not given images of the data as they are."""
     marks = array(event["marks"], "the images of a batch", shape=(None,))
     most = len(data.images) + len(data.val_images)
     ok(0 < len(marks) <= most, expected="batches of the loaders' images", came=f"one of {len(marks)} images")
     flags = [*event["modes"], *event["open"], event["with gradient"]]
-    right = all(type(flag) is bool for flag in flags) and len(event["modes"]) == _N_NORMS
+    right = all(type(flag) is bool for flag in flags) and len(event["modes"]) == _N_MODES
     ok(right, expected="a pass through each block and the head", came="something else", hint="model(images)")
     hint = "hand the batches of the loaders to the model as they come"
     for validation, images in ((False, data.images), (True, data.val_images)):
@@ -263,7 +307,7 @@ def train(student: Student, loaded: Ref, data: Data, state: np.ndarray, function
     noted = items(loaded.EVENTS, done + MOST_EVENTS + 1)[done:]
     hint = "one pass over each loader an epoch"
     ok(len(noted) <= MOST_EVENTS, expected="a pass for each batch", came=f"over {MOST_EVENTS} events", hint=hint)
-    passes = [read_pass(event, data) for event in noted if event["what"] == "pass"]
+    passes = _read_passes(noted, data)
     unfrozen = [event["layers"] for event in noted if event["what"] == "unfreeze"]
     held = [event["frozen"] for event in noted if event["what"] == "step"]
     if passes:

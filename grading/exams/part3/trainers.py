@@ -15,6 +15,7 @@ from grading.exams.part3.judges import (
     judge_history,
     judge_kept,
     judge_learning,
+    judge_open,
     judge_rate,
     judge_validation,
 )
@@ -97,6 +98,7 @@ def last_blocks_learn(student: Student, rng: np.random.Generator) -> None:
     def learns(runs: tuple[Run, Run]) -> None:
         run, slow = runs
         _called(run, n_open)
+        judge_open(run.epochs(), n_open)
         judge_learning(run, (*opened, *OPEN_ALWAYS))
         judge_rate(run, slow)
 

@@ -155,7 +155,7 @@ def logits_of_the_parts(student: Student, rng: np.random.Generator) -> None:
         hint = "return what the classifier gives: the loss does the softmax itself"
         ok(not probabilities, expected="logits", came="rows of probabilities, which sum to 1", hint=hint)
         wanted = _answer(read_network(model), images)
-        hint = "self.model(convolution(x)), and nothing else"
+        hint = "the convolution, then self.model: no scaling, resizing or softmax besides"
         close(came, wanted, "the logits in eval mode", rtol=2e-3, atol=2e-3 * float(np.abs(wanted).max()), hint=hint)
     with idea("gradients reach the convolution and the classifier", 1):
         names = list(_parameters({**network.front, **network.head}))
@@ -236,18 +236,18 @@ def the_last_blocks_open(student: Student, rng: np.random.Generator) -> None:
     with idea("the last blocks open, the others stay frozen", 3):
         for number in numbers:
             came = [all(block) if block else None for block in after(number)["blocks"]]
-            hint = "the blocks of self.model.features from the end: list(self.model.features)[-num_layers:]"
+            hint = "count the blocks of self.model.features from its end"
             ends = [flag for flag in came[-number:] if flag is not None]
             ok(all(ends), expected=f"the last {number} blocks open", came="some of them frozen", hint=hint)
             partly = [any(block) for block in _flags(loaded, model)["blocks"][:-number]]
             ok(not any(partly), expected=f"only the last {number} open", came=f"{sum(partly)} others", hint=hint)
     with idea("0 opens nothing, more than there are opens all", 2):
         opened = sum(any(block) for block in after(0)["blocks"])
-        hint = "blocks[-0:] is all of them"
+        hint = "what does a slice from -0 on hold?"
         ok(opened == 0, expected="no block open after unfreeze_layers(0)", came=f"{opened} open", hint=hint)
         for number in (n_blocks, n_blocks + int(rng.integers(2, 30))):
             shut = sum(not all(block) for block in after(number)["blocks"])
-            hint = "an index must not fall below 0: max(n - num_layers, 0)"
+            hint = "an index must not fall below 0, and none may be left out"
             ok(shut == 0, expected=f"all open after unfreeze_layers({number})", came=f"{shut} frozen", hint=hint)
     with idea("convolution and classifier stay trainable, no weight changes", 2):
         for number in (0, numbers[1]):
