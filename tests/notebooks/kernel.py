@@ -51,7 +51,7 @@ def run(notebook: NotebookNode, folder: Path, **environment: str) -> Run:
     foreign = ("LAB_", "NBGRADER_", "GRADING_", "MPLBACKEND")
     settings = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     client = NotebookClient(
-        notebook, timeout=600, allow_errors=True, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        notebook, timeout=3600, allow_errors=True, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     )
     code = [place for place, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     notebook.cells.append(new_code_cell(CPU))
