@@ -5,6 +5,7 @@ It is read once and travels to the workers whole, so that they need neither the 
 
 import ast
 import hashlib
+import importlib.util
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +43,13 @@ class Assignment:
         for name, content in sorted(self.files.items()):
             digest.update(f"{name} {len(content)} ".encode() + content)
         return digest.hexdigest()
+
+    @cached_property
+    def exams(self) -> str:
+        """The package that holds its exams: the part's own, so that nobody waits for what other parts import."""
+        package = "grading.exams"
+        own = f"{package}.{self.part}"
+        return own if self.part.isidentifier() and importlib.util.find_spec(own) else package
 
     @cached_property
     def given(self) -> list[NotebookNode]:

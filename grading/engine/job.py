@@ -123,7 +123,12 @@ def _twice(job: Job, notebook: nbformat.NotebookNode) -> Execution:
     """Run a notebook; once more where the warm process died under it."""
     with tempfile.TemporaryDirectory() as folder:
         _lay_out(job, Path(folder))
-        options: dict[str, Any] = {"seed": job.seed, "folder": folder, "settings": job.settings}
+        options: dict[str, Any] = {
+            "seed": job.seed,
+            "folder": folder,
+            "settings": job.settings,
+            "exams": job.assignment.exams,
+        }
         try:
             return execute(notebook, job.assignment.points, **options)
         except KernelLostError:

@@ -2,6 +2,9 @@
 
 import json
 import logging
+import math
+import time
+from queue import Empty
 from types import NoneType
 from typing import Any, ClassVar
 
@@ -17,6 +20,7 @@ from grading.sandbox.policy import Limits
 
 _log = logging.getLogger(__name__)
 _ROOM_FOR_THE_NOTE = 4096
+_ANSWER_SECONDS, _ECHO_SECONDS = 1.0, 0.2
 _QUEUE = 256  # messages that wait to be read; with their largest size, a bound on the grader's memory
 
 
@@ -124,6 +128,40 @@ class BoundedClient(AsyncKernelClient):
     def start_channels(self, *arguments: Any, **options: Any) -> None:
         """Start the channels, but for the heartbeat."""
         super().start_channels(*arguments, **{**options, "hb": False})
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Wait until the kernel has answered a first request, and its output channel is heard.
+
+        Jupyter's own waits for 0.2 seconds of silence after that.
+
+        Raises
+        ------
+        RuntimeError
+            If the kernel dies, or does not answer within the time.
+        """
+        deadline = time.monotonic() + (math.inf if timeout is None else timeout)
+        while not await self._answers():
+            if not await self._async_is_alive():
+                raise RuntimeError("Kernel died before replying to kernel_info")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"Kernel didn't respond in {timeout:g} seconds")
+
+    async def _answers(self) -> bool:
+        """Say whether a request is answered, and its end announced on the output channel: nothing is left on it."""
+        request = self.kernel_info()
+        try:
+            while (reply := await self.shell_channel.get_msg(timeout=_ANSWER_SECONDS))["parent_header"].get(
+                "msg_id"
+            ) != request or reply["msg_type"] != "kernel_info_reply":
+                continue
+            self._handle_kernel_info_reply(reply)
+            while True:
+                message = await self.iopub_channel.get_msg(timeout=_ECHO_SECONDS)
+                ours = message["parent_header"].get("msg_id") == request
+                if ours and message["content"].get("execution_state") == "idle":
+                    return True
+        except Empty:
+            return False
 
     def execute(self, *arguments: Any, **options: Any) -> str:
         """Ask for a cell to be run; its output has an account of its own."""

@@ -27,7 +27,7 @@ from grading.sandbox.messages import CHANNELS, SOCKETS, Ended, Request
 from grading.sandbox.policy import FILES, WORK, Limits, environment
 
 SANDBOX_VARIABLE, FOLDER_VARIABLE = "GRADING_SANDBOX", "GRADING_FOLDER"
-_POLL_SECONDS = 0.02
+_POLL_SECONDS, _POLLS_AFTER_KILL = 0.005, 100
 
 
 class SandboxProvisioner(KernelProvisionerBase):
@@ -218,8 +218,12 @@ class SandboxProvisioner(KernelProvisionerBase):
             self._process.signal(signum)
 
     async def kill(self, restart: bool = False) -> None:
-        """End the kernel and everything in its sandbox."""
+        """End the kernel and everything in its sandbox; wait for it as long as that usually takes."""
         await self.send_signal(signal.SIGKILL)
+        for _ in range(_POLLS_AFTER_KILL):  # Jupyter would look at once, and again after 0.1 seconds
+            if await self.poll() is not None:
+                break
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def terminate(self, restart: bool = False) -> None:
         """As `kill`: a kernel holds nothing that it would have to save."""

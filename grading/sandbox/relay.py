@@ -165,6 +165,8 @@ class Relay:
         assert end.other is not None
         events = (0 if end.other.waiting else selectors.EVENT_READ) | (selectors.EVENT_WRITE if end.waiting else 0)
         key = self._ready.get_map().get(end.socket.fileno())
+        if key and key.events == events:
+            return
         callback = lambda _, events, end=end: self._pass(end, events)  # noqa: E731
         if not events:
             if key:

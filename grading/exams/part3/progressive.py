@@ -69,7 +69,8 @@ def more_and_more_blocks_learn(student: Student, rng: np.random.Generator) -> No
     one exact history, with the phase of each epoch and validation in eval mode without gradients, 2.
     """
     loaded = student.load(probes, "Miniature", "watch_steps")
-    data, state = lesson(rng), draw_state(rng)
+    state = draw_state(rng)
+    data = lesson(rng, state)
     settings = _draw_phases(rng)
     n_epochs = sum(epochs for _, epochs, _ in settings)
 

@@ -88,11 +88,25 @@ def read_state(model: Ref) -> np.ndarray:
     return np.concatenate(parts).astype(np.float32)
 
 
-def lesson(rng: np.random.Generator) -> Data:
-    """Draw images with labels of four classes; no batch holds one image, which batch norm could not train on."""
+def lesson(rng: np.random.Generator, state: np.ndarray) -> Data:
+    """Draw images with labels of four classes; no batch holds one image, which batch norm could not train on.
+
+    The classes are those that a model in this state answers most often: where it answered none of them, all accuracies
+    would be 0, and whichever was returned would be right.
+    """
     data = small_data(rng, n_val=14)
-    classes = torch.as_tensor(rng.permutation(10))
+    answered = _at(state, [False] * _N_MODES).answer(torch.cat([data.images, data.val_images])).argmax(dim=1)
+    classes = torch.bincount(answered, minlength=10).argsort(descending=True, stable=True)
+    classes = classes[rng.permutation(4)]
     return replace(data, labels=classes[data.labels % 4], val_labels=classes[data.val_labels % 4])
+
+
+def _at(state: np.ndarray, modes: list[bool]) -> probes.Miniature:
+    """Return a model in a state, with these modes: until the next call."""
+    _TWIN.take(torch.as_tensor(state))
+    for part, mode in zip(_TWIN_PARTS, modes, strict=True):
+        part.training = mode
+    return _TWIN
 
 
 # --- what a model noted -------------------------------------------------------------------------------------------
@@ -194,10 +208,7 @@ class Run:
         """Return a model in the state and the modes of a pass, with its images and labels: until the next call."""
         data = self.data
         images, labels = (data.val_images, data.val_labels) if noted.validation else (data.images, data.labels)
-        _TWIN.take(torch.as_tensor(noted.state))
-        for norm, mode in zip(_TWIN_PARTS, noted.modes, strict=True):
-            norm.training = mode
-        return _TWIN, images[noted.rows], labels[noted.rows]
+        return _at(noted.state, noted.modes), images[noted.rows], labels[noted.rows]
 
     def demand_training(self) -> None:
         """Demand steps along the gradients of their batches: without training there is nothing to judge."""

@@ -38,7 +38,8 @@ def the_backbone_stays(student: Student, rng: np.random.Generator) -> None:
     validation in eval mode, without gradients, never trained on 2; the history is exact 2.
     """
     loaded = student.load(probes, "Miniature", "watch_steps")
-    rate, n_epochs, data, state = float(rng.uniform(0.015, 0.035)), 3, lesson(rng), draw_state(rng)
+    rate, n_epochs, state = float(rng.uniform(0.015, 0.035)), 3, draw_state(rng)
+    data = lesson(rng, state)
 
     def trained(epochs: int, learning_rate: float) -> Run:
         settings = {"epochs": epochs, "learning_rate": learning_rate, "device": CPU}
@@ -77,7 +78,8 @@ def last_blocks_learn(student: Student, rng: np.random.Generator) -> None:
     without gradients, never trained on 2; the history is exact 3.
     """
     loaded = student.load(probes, "Miniature", "watch_steps")
-    rate, n_epochs, data, state = float(rng.uniform(0.015, 0.035)), 3, lesson(rng), draw_state(rng)
+    rate, n_epochs, state = float(rng.uniform(0.015, 0.035)), 3, draw_state(rng)
+    data = lesson(rng, state)
     n_open = int(rng.choice([2, 4]))  # not the default
     opened, frozen = BLOCKS[-n_open:], BLOCKS[:-n_open]
 

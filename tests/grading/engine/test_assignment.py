@@ -1,5 +1,6 @@
 """An assignment is read once, and says what is wrong with it before anybody is graded by it."""
 
+import dataclasses
 import json
 import pickle
 import shutil
@@ -42,6 +43,12 @@ def test_it_knows_what_its_cells_import(assignment: Assignment) -> None:
     release = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     made = Assignment("part", "name", "", nbformat.writes(release))
     assert made.imports == ("a", "b.c", "f.g", "f.g.h", "i")
+
+
+def test_its_exams_are_those_of_its_name_or_all_that_there_are(assignment: Assignment) -> None:
+    assert assignment.exams == "grading.exams.part1"
+    for part in ("part0", "part 1", "a.b"):
+        assert dataclasses.replace(assignment, part=part).exams == "grading.exams"
 
 
 def test_hidden_tests_are_in_its_source_and_not_in_its_release(assignment: Assignment) -> None:

@@ -1,5 +1,6 @@
 """Notebooks run and examined: each verdict stands where it was found, and each failure costs what it must."""
 
+import contextlib
 import itertools
 import signal
 import time
@@ -290,7 +291,8 @@ def _living(before: set[int]) -> list[psutil.Process]:
 def kill_the_warm_process() -> None:
     for zygote in launch._running.values():
         for process in psutil.Process(zygote.process_id).children(recursive=True):
-            process.send_signal(signal.SIGKILL)
+            with contextlib.suppress(psutil.NoSuchProcess):  # gone with the one before
+                process.send_signal(signal.SIGKILL)
 
 
 @pytest.fixture

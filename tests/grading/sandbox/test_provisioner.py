@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import nbformat
@@ -164,6 +165,34 @@ def test_a_kernel_that_is_restarted_has_forgotten_everything_and_works() -> None
         return [first, await run("import os; print('x' in globals(), os.listdir())")]
 
     assert _with_kernel(work) == ["1\n", "False []\n"]
+
+
+def test_a_client_is_ready_once_it_is_answered_and_nothing_of_that_is_left_to_hear() -> None:
+    async def work(manager: SandboxKernelManager, run: Run) -> None:
+        client = manager.client()
+        client.start_channels()
+        try:
+            await client.wait_for_ready(timeout=60)
+            with pytest.raises(Empty):
+                await client.iopub_channel.get_msg(timeout=0.5)
+        finally:
+            client.stop_channels()
+
+    _with_kernel(work)
+
+
+def test_nobody_waits_for_an_answer_of_a_dead_kernel() -> None:
+    async def work(manager: SandboxKernelManager, run: Run) -> None:
+        client = manager.client()
+        client.start_channels()
+        await manager.provisioner.kill()  # type: ignore[union-attr]
+        try:
+            with pytest.raises(RuntimeError, match="died"):
+                await client.wait_for_ready(timeout=60)
+        finally:
+            client.stop_channels()
+
+    _with_kernel(work)
 
 
 def test_an_interrupted_cell_ends_and_the_next_one_runs() -> None:
