@@ -166,7 +166,10 @@ def _lost_lines(submission: Submission, every_reason: bool) -> list[str]:
     """Return a line for each reason; cells that share one (not attempted, a name that is missing) share a line."""
     shared: dict[str, list[CellScore]] = {}
     for cell in submission.cells:
-        if cell.manual or cell.score is None or cell.score >= cell.max_score:
+        if cell.manual or (cell.score is not None and cell.score >= cell.max_score):
+            continue
+        if cell.score is None:  # a run that was interrupted, or an exam that failed
+            shared.setdefault("no score yet: grade it again", []).append(cell)
             continue
         reasons = [f"{reason.idea}: {reason.came}" for reason in cell.reasons]
         whole = {reason.came.partition(" in ")[0] for reason in cell.reasons}

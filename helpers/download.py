@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import os
 import socket
 import tempfile
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .files import written_whole
 from .idx import IdxError, decompress, format_idx
 from .sources import CLASSES, FILES, SIDE, Archive, DataUnavailable
 
@@ -146,26 +146,18 @@ def _fetch_once(url: str) -> bytes:
 
 
 def store(path: Path, content: bytes) -> None:
-    """Write a file under another name and rename it: no reader ever meets half of it.
+    """Put a file into the cache, whole or not at all.
 
     Raises
     ------
     DataUnavailable
         Where it can't be written, as on a disk that is full.
     """
-    with _writable(path.parent), tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as part:
-        try:
+    with _writable(path.parent):
+        with written_whole(path) as part:
             part.write(content)
-            part.close()
-            # Temporary files are private; a cache may be shared by a class.
-            Path(part.name).chmod(0o666 & ~_umask())
-            os.replace(part.name, path)  # noqa: PTH105 (atomic, on Windows too)
-            if path.suffix == ".gz":
-                path.with_suffix("").unlink(missing_ok=True)  # a decompressed twin would be read first
-        except BaseException:
-            part.close()
-            Path(part.name).unlink(missing_ok=True)
-            raise
+        if path.suffix == ".gz":
+            path.with_suffix("").unlink(missing_ok=True)  # a decompressed twin would be read first
 
 
 def _download_openml(archive: Archive, folder: Path) -> None:
@@ -185,13 +177,6 @@ def _download_openml(archive: Archive, folder: Path) -> None:
     first, last = slice(TRAINING_IMAGES), slice(TRAINING_IMAGES, None)
     for file, array in zip(FILES, (images[first], labels[first], images[last], labels[last]), strict=True):
         store(folder / f"{file}.gz", gzip.compress(format_idx(array), mtime=0))
-
-
-def _umask() -> int:
-    """Return the permissions that new files lack; to read them one has to set them."""
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 @contextmanager

@@ -6,10 +6,10 @@ the folder, every way of asking torchvision for pretrained weights finds them. `
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .files import written_whole
 from .sources import cache_root
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def make(folder: Path) -> Path:
 
     Files appear whole or not at all, so several processes may do it at once.
     """
+    import torch
     from torchvision import models
 
     checkpoints = folder / "hub" / "checkpoints"
@@ -82,7 +83,8 @@ def make(folder: Path) -> Path:
     for name in NAMES:
         model = _random(name)
         for weights in models.get_model_weights(name):
-            _write(model, checkpoints / weights.url.rsplit("/", 1)[-1])
+            with written_whole(checkpoints / weights.url.rsplit("/", 1)[-1]) as file:
+                torch.save(model.state_dict(), file)
     (folder / NOTE).write_text(
         f"{_headline()}\nThe files beside this one have the names of checkpoints trained on ImageNet. They are not:\n"
         "their weights are random, so that code which loads such checkpoints runs without network.\n",
@@ -121,21 +123,6 @@ def _random(name: str) -> "nn.Module":
         with torch.no_grad():
             model.train()(images)
     return model
-
-
-def _write(model: "nn.Module", path: Path) -> None:
-    import torch
-
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as part:
-        try:
-            torch.save(model.state_dict(), part)
-            part.close()
-            Path(part.name).chmod(0o644)  # a sandbox reads it as somebody else
-            os.replace(part.name, path)  # noqa: PTH105 (atomic, on Windows too)
-        except BaseException:
-            part.close()
-            Path(part.name).unlink(missing_ok=True)
-            raise
 
 
 if __name__ == "__main__":

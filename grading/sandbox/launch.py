@@ -282,8 +282,11 @@ def remedy_for(text: str) -> str:
         )
     if "Unknown option" in text:
         return "install a newer bubblewrap"
-    if "Permission denied" in text or "ModuleNotFoundError" in text:
-        return "let everybody read the interpreter and its packages (chmod -R a+rX), or grade as their owner"
+    readable = "let everybody read the interpreter and its packages (chmod -R a+rX), or grade as their owner"
+    if "ModuleNotFoundError" in text:
+        return f"install what is missing into this environment (`make install`); if it is there, {readable}"
+    if "Permission denied" in text:
+        return readable
     return "read the words above; where they come from a package, `make install` mends it"
 
 

@@ -49,6 +49,11 @@ def test_cells_that_share_a_reason_share_a_line() -> None:
     assert "3 tests: not attempted yet" in text_of([Submission("somebody", cells)])
 
 
+def test_a_test_without_a_score_is_not_taken_for_a_full_one() -> None:
+    cells = (CellScore("test-a", None, 3.0, manual=False), CellScore("discuss-b", None, 3.0, manual=True))
+    assert "test-a: no score yet" in text_of([Submission("somebody", cells)])
+
+
 def test_brackets_in_a_reason_are_no_markup() -> None:
     lost = (Reason("values (2)", "[red] at index [0]"),)
     cells = (CellScore("test-a", 1.0, 3.0, manual=False, reasons=lost),)

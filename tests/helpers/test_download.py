@@ -158,7 +158,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_scrap(tmp_path, monkeypat
     def fail(*args):
         raise OSError("disk full")
 
-    monkeypatch.setattr(download.os, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(DataUnavailable, match="disk full"):
         download.store(path, b"new")
     assert path.read_bytes() == b"old"
