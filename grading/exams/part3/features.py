@@ -140,7 +140,7 @@ def probe_on_standardised_features(student: Student, rng: np.random.Generator) -
     with idea("accuracy and macro-F1 on the test features", 2):
         _scores_right(plain, test[1], answers)
     with idea("standardised by the training features alone", 3):
-        for make in (_small_scale, _rare_values, _moved, _far_out):
+        for make in (_small_scale, _large_scale, _rare_values, _moved, _far_out, _beyond_a_line):
             _scaled_right(student, rng, *make(rng))
     with idea("the seconds of the fit", 1):
         _no_constants(plain, alone)
@@ -228,6 +228,13 @@ def _small_scale(rng: np.random.Generator) -> tuple[Pair, Pair, str]:
     return (train, y), (test, y_test), "StandardScaler before LogisticRegression"
 
 
+def _large_scale(rng: np.random.Generator) -> tuple[Pair, Pair, str]:
+    """The good feature has a large scale: divided by its variance, not by its deviation, it is next to nothing."""
+    (X, y), (X_test, y_test), _ = _small_scale(rng)
+    scales = np.array([1e6, 1.0], dtype=np.float32)
+    return (X * scales, y), (X_test * scales, y_test), "standardised: mean 0 and deviation 1, as by StandardScaler"
+
+
 def _rare_values(rng: np.random.Generator) -> tuple[Pair, Pair, str]:
     """The good feature has two values far out: scaled to a range it is small, scaled to a deviation it is not."""
     y, y_test, good, good_test = _two_classes(rng)
@@ -258,3 +265,13 @@ def _far_out(rng: np.random.Generator) -> tuple[Pair, Pair, str]:
     train = _columns(good, _misleading(y, rng))
     test = _columns(good_test, 0.5 - y_test)
     return (train, y), (test, y_test), "fit the scaler on the training features alone"
+
+
+def _beyond_a_line(rng: np.random.Generator) -> tuple[Pair, Pair, str]:
+    """Behind one class lie a few of the other one: a line has to give them up, and what bends finds them."""
+    y, y_test, good, good_test = _two_classes(rng)
+    good[np.flatnonzero(y == 0)[:24]] += 3.5
+    good_test[np.flatnonzero(y_test == 1)[:14]] += 1.5
+    noise, noise_test = rng.normal(size=N_TRAIN), rng.normal(size=N_TEST)
+    hint = "a linear classifier, LogisticRegression: it is the features that a probe measures"
+    return (_columns(good, noise), y), (_columns(good_test, noise_test), y_test), hint

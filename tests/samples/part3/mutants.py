@@ -673,6 +673,7 @@ _NO_GRAD = "    with torch.no_grad():\n"
 _SCALED = """    X_train = scaler.fit_transform(X_train)
     X_test = scaler.transform(X_test)
 """
+_CLASSIFIER = "    classifier = LogisticRegression(max_iter=1000)\n"
 
 _CACHED = [
     _cached("features-train-mode", {FEATURES}, "train mode", ("    backbone.eval()\n", "    backbone.train()\n")),
@@ -832,6 +833,41 @@ _CACHED = [
             "    scaler = StandardScaler()\n",
             "    from sklearn.preprocessing import MinMaxScaler\n    scaler = MinMaxScaler()\n",
         ),
+    ),
+    _cached(
+        "probe-divided-by-variance",
+        {PROBE},
+        "by the variance, not by its root",
+        (
+            _SCALED,
+            "    mean, variance = X_train.mean(axis=0), X_train.var(axis=0)\n"
+            "    X_train, X_test = (X_train - mean) / variance, (X_test - mean) / variance\n",
+        ),
+    ),
+    _cached(
+        "probe-by-neighbours",
+        {PROBE},
+        "neighbours, which need no line",
+        (
+            _CLASSIFIER,
+            "    from sklearn.neighbors import KNeighborsClassifier\n    classifier = KNeighborsClassifier(5)\n",
+        ),
+    ),
+    _cached(
+        "probe-by-forest",
+        {PROBE},
+        "a forest, which needs no line",
+        (
+            _CLASSIFIER,
+            "    from sklearn.ensemble import RandomForestClassifier\n"
+            "    classifier = RandomForestClassifier(20, random_state=0)\n",
+        ),
+    ),
+    _cached(
+        "probe-by-kernels",
+        {PROBE},
+        "a bent border",
+        (_CLASSIFIER, "    from sklearn.svm import SVC\n    classifier = SVC()\n"),
     ),
     _cached("probe-centred", {PROBE}, "the mean alone", ("StandardScaler()", "StandardScaler(with_std=False)")),
     _cached(
