@@ -101,6 +101,11 @@ def linear_probe(names: Names) -> None:
     came = _scores(names["linear_probe"](train, (shifted, y[40:])))["accuracy"]
     look = "Mean and deviation come from the training features; the test features are only transformed."
     expect(came < 0.6, "test features judged by the training features' scale", "a shift that is undone", look)
+    far = X[40:].copy()
+    far[:3, 0] = 1e3  # a scaler that has seen these leaves nothing of the differences between the others
+    came = _scores(names["linear_probe"](train, (far, y[40:])))["accuracy"]
+    look = "scaler.fit on the training features alone, not on both together."
+    expect(came > 0.8, "an accuracy above 0.8 where 3 of 20 test features lie far out", f"{came:.2f}", look)
     rare = np.r_[np.zeros(15, dtype=int), np.ones(5, dtype=int)]
     points = np.r_[np.zeros(15), np.zeros(3), np.ones(2)].reshape(-1, 1).astype(np.float32)
     fitted = np.array([0.0, 1.0] * 10, dtype=np.float32).reshape(-1, 1), np.array([0, 1] * 10)

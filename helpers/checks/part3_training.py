@@ -6,6 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.utils.data import DataLoader, TensorDataset
 
 from .part2_training import LISTS, expect_history
@@ -130,12 +131,38 @@ def _expect_last_values(history: dict[str, Any], model: Small) -> None:
 
 
 def _expect_rate(trainer: Callable[..., Any]) -> None:
-    """Expect that nothing is learnt at the learning rate 0."""
+    """Expect that nothing is learnt at the learning rate 0, and that each step has the gradient of its batch alone."""
     model = _small()
-    before = _state(model)
-    trainer(model, _loader(TRAIN), _loader(VAL), epochs=1, learning_rate=0.0, device=CPU)
+    weight, dropout = model.model.classifier[1].weight, model.model.classifier[0]  # type: ignore[index, union-attr]
+    dropout.p = 0.0  # type: ignore[union-attr]
+    before, at_steps = _state(model), []
+    watch = register_optimizer_step_pre_hook(lambda *_: at_steps.append(_copy(weight.grad)))
+    try:
+        trainer(model, _loader(TRAIN), _loader(VAL), epochs=1, learning_rate=0.0, device=CPU)
+    finally:
+        watch.remove()
     moved = _changed(model, before, WEIGHTS)
     expect(not moved, "nothing learnt at the learning rate 0", "other weights", "lr=learning_rate in the optimizer.")
+    own = [_gradient(model, X, y) for X, y in _loader(TRAIN)]
+    last, total = own[-1], torch.stack(own).sum(dim=0)
+    if at_steps and at_steps[-1] is not None:
+        piled = float((at_steps[-1] - last).norm()) > float((at_steps[-1] - total).norm())
+        look = "optimizer.zero_grad() before each loss.backward(): it adds to what is there."
+        expect(not piled, "steps by the gradient of their own batch", "earlier batches' gradients in it too", look)
+
+
+def _gradient(model: Small, X: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return the gradient of the head's weights on a batch, frozen blocks in eval mode."""
+    weight = model.model.classifier[1].weight  # type: ignore[index, union-attr]
+    model.train()
+    for block in model.blocks():
+        block.train(any(parameter.requires_grad for parameter in block.parameters()))
+    (slope,) = torch.autograd.grad(F.cross_entropy(model(X), y), [weight])
+    return slope
+
+
+def _copy(values: torch.Tensor | None) -> torch.Tensor | None:
+    return None if values is None else values.detach().clone()
 
 
 class _Watch:

@@ -1,11 +1,14 @@
 """The self-checks of Part III: right solutions pass, stubs are not attempted, usual mistakes are named."""
 
+from pathlib import Path
+
 import pytest
 
 from helpers import stand_ins
 from helpers.checks import part3
 from helpers.checks.selfcheck import NOT_ATTEMPTED, NOT_YET, PASSED
-from tests.samples import exchange, namespace, solution_cells
+from tests import samples
+from tests.samples import exchange, namespace, read_cells, solution_cells
 
 REFERENCE = solution_cells("source", "part3")
 STUBS = solution_cells("release", "part3")
@@ -108,6 +111,29 @@ MISTAKES = [
 @pytest.mark.parametrize(("name", "old", "new", "said"), MISTAKES)
 def test_a_mistake_is_named(name, old, new, said, capsys):
     text = outcome(capsys, name, exchange(REFERENCE, TASKS.get(name, name), (old, new)))
+    assert NOT_YET in text
+    assert said in text
+
+
+LOOPS = read_cells(Path(samples.__file__).parent / "part3" / "right" / "plain.py")  # written out, without pipelines
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("feature-extraction", "optimizer.zero_grad()", "pass", "earlier batches' gradients"),
+        ("fine-tuning", "optimizer.zero_grad()", "pass", "earlier batches' gradients"),
+        (
+            "linear-probe",
+            "scaler.fit_transform(X_train)",
+            "scaler.fit(np.r_[X_train, X_test]).transform(X_train)",
+            "far",
+        ),
+    ],
+)
+def test_a_mistake_in_a_loop_of_ones_own_is_named(name, old, new, said, capsys):
+    assert PASSED in outcome(capsys, name, LOOPS)
+    text = outcome(capsys, name, exchange(LOOPS, TASKS.get(name, name), (old, new)))
     assert NOT_YET in text
     assert said in text
 
