@@ -184,7 +184,8 @@ def table(light: Costs, whole: Costs, students: tuple[int, int]) -> str:
     lines += [
         "",
         "The *floor* is the same cells and exams in one process without walls that has imported what every kernel of "
-        "the sandbox has by default. The engine's wall seconds hold its start. "
+        "the sandbox has by default. CPU seconds are medians of three rounds, floor and engine in turns; the engine's "
+        "wall seconds hold its start. "
         f"On the sample class no grader on two cores could be more than {bound:.1f} times faster than stock.",
     ]
     return "\n".join(lines)

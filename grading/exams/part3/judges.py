@@ -3,18 +3,8 @@
 import numpy as np
 
 from grading.exams.part2.runs import HISTORY, history, judge_values, tied
-from grading.exams.part3.runs import (
-    LEAST_COSINE,
-    N_BLOCKS,
-    OPEN_ALWAYS,
-    STATISTICS,
-    WEIGHTS,
-    Epoch,
-    Pass,
-    Run,
-    all_weights,
-    weights_moved,
-)
+from grading.exams.part3.runs import LEAST_COSINE, Epoch, Pass, Run
+from grading.exams.part3.states import N_BLOCKS, OPEN_ALWAYS, STATISTICS, WEIGHTS, all_weights, weights_moved
 from grading.judge import ok
 
 

@@ -19,19 +19,8 @@ from grading.exams.part3.judges import (
     judge_steps,
     judge_validation,
 )
-from grading.exams.part3.runs import (
-    BLOCKS,
-    N_BLOCKS,
-    OPEN_ALWAYS,
-    WEIGHTS,
-    Epoch,
-    Run,
-    all_weights,
-    draw_state,
-    lesson,
-    once,
-    train,
-)
+from grading.exams.part3.runs import Epoch, Run, once, train
+from grading.exams.part3.states import BLOCKS, N_BLOCKS, OPEN_ALWAYS, WEIGHTS, all_weights, draw_state, lesson
 from grading.exams.part3.trainers import STATISTICS_HINT
 from grading.handle import Student
 from grading.judge import integers, ok

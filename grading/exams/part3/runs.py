@@ -14,99 +14,16 @@ import torch
 from torch import nn
 
 from grading.exams.part2.runs import Measured
-from grading.exams.part2.trusted import Data, mean_loss, small_data
+from grading.exams.part2.trusted import Data, mean_loss
 from grading.exams.part3 import probes
-from grading.handle import Ref, Student, items, size, value
+from grading.exams.part3.states import N_MODES, N_PARAMETERS, SHAPES, all_weights, model_at, read_state, weights_moved
+from grading.handle import Ref, Student, items, size
 from grading.judge import array, ok
 
 MOST_EVENTS = 600
 """Far more than any training here takes."""
 LEAST_COSINE = 0.1
 """Between steps and the ways down on their batches, in the mean: chance gives 0.0 ± 0.04, optimizers at least 0.19."""
-N_BLOCKS = 6
-BLOCKS = tuple(range(N_BLOCKS))
-OPEN_ALWAYS = ("the 1 × 1 convolution", "the head")
-_TWIN = probes.Miniature()  # one for all that is computed anew: making them took longer than using them
-_TWIN_PARTS = [module for module in _TWIN.modules() if isinstance(module, probes.Norm1d | probes.Norm2d | probes.Drop)]
-_NAMES = {name: tuple(values.shape) for name, values in probes.tensors_of(_TWIN).items()}
-_N_MODES = N_BLOCKS + 2  # those of the head are the last
-_N_PARAMETERS = sum(p.numel() for p in _TWIN.parameters())  # they come first in a state
-
-
-# --- the state of a model, and its parts --------------------------------------------------------------------------
-
-
-def _part(name: str) -> int | str:
-    """Return which part a tensor belongs to: the number of its block, or the name of what is always open."""
-    if name.startswith("model.features."):
-        return int(name.split(".")[2])
-    return OPEN_ALWAYS[name.startswith("model.classifier")]
-
-
-def _where(part: int | str, *, statistics: bool) -> np.ndarray:
-    """Return a mask over the state: the weights of a part, or its statistics of batch norm."""
-    flags = [
-        np.full(int(np.prod(shape)), _part(name) == part and ("running" in name) is statistics)
-        for name, shape in _NAMES.items()
-    ]
-    return np.concatenate(flags)
-
-
-PARTS: tuple[int | str, ...] = (*BLOCKS, *OPEN_ALWAYS)
-WEIGHTS = {part: _where(part, statistics=False) for part in PARTS}
-STATISTICS = {part: _where(part, statistics=True) for part in PARTS}
-
-
-def all_weights() -> np.ndarray:
-    """Return a mask over the state: the weights of all parts."""
-    return np.logical_or.reduce(list(WEIGHTS.values()))
-
-
-def weights_moved(state: np.ndarray, then: np.ndarray) -> bool:
-    """Say whether any weight of one state is another in the next."""
-    return bool((state != then)[all_weights()].any())
-
-
-def draw_state(rng: np.random.Generator) -> np.ndarray:
-    """Draw weights and statistics of a small model, float32."""
-    drawn = []
-    for name, shape in _NAMES.items():
-        values = rng.normal(size=shape)
-        if "running_var" in name:
-            values = rng.uniform(0.6, 1.6, size=shape)
-        elif name.endswith(".1.weight") and len(shape) == 1:  # batch norm of a block
-            values = rng.uniform(0.7, 1.3, size=shape)
-        drawn.append(0.6 * values.ravel() if "running_var" not in name else values.ravel())
-    return np.concatenate(drawn).astype(np.float32)
-
-
-def read_state(model: Ref) -> np.ndarray:
-    """Read the state of a small model from itself."""
-    state = value(model.state_dict())
-    ok(isinstance(state, dict), expected="a model with its weights", came="none")
-    parts = [array(state.get(name), "the weights", shape=shape).ravel() for name, shape in _NAMES.items()]
-    return np.concatenate(parts).astype(np.float32)
-
-
-def lesson(rng: np.random.Generator, state: np.ndarray) -> Data:
-    """Draw images with labels of four classes; no batch holds one image, which batch norm could not train on.
-
-    The classes are those that a model in this state answers most often: where it answered none of them, all accuracies
-    would be 0, and whichever was returned would be right.
-    """
-    data = small_data(rng, n_val=14)
-    answered = _at(state, [False] * _N_MODES).answer(torch.cat([data.images, data.val_images])).argmax(dim=1)
-    classes = torch.bincount(answered, minlength=10).argsort(descending=True, stable=True)
-    classes = classes[rng.permutation(4)]
-    return replace(data, labels=classes[data.labels % 4], val_labels=classes[data.val_labels % 4])
-
-
-def _at(state: np.ndarray, modes: list[bool]) -> probes.Miniature:
-    """Return a model in a state, with these modes: until the next call."""
-    _TWIN.take(torch.as_tensor(state))
-    for part, mode in zip(_TWIN_PARTS, modes, strict=True):
-        part.training = mode
-    return _TWIN
 
 
 # --- what a model noted -------------------------------------------------------------------------------------------
@@ -208,7 +125,7 @@ class Run:
         """Return a model in the state and the modes of a pass, with its images and labels: until the next call."""
         data = self.data
         images, labels = (data.val_images, data.val_labels) if noted.validation else (data.images, data.labels)
-        return _at(noted.state, noted.modes), images[noted.rows], labels[noted.rows]
+        return model_at(noted.state, noted.modes), images[noted.rows], labels[noted.rows]
 
     def demand_training(self) -> None:
         """Demand steps along the gradients of their batches: without training there is nothing to judge."""
@@ -228,7 +145,7 @@ class Run:
 
     def _cosine(self, noted: Pass, then: np.ndarray) -> float:
         """Return that of one step, over the weights that it moved."""
-        moved = (then - noted.state).astype(float)[:_N_PARAMETERS]
+        moved = (then - noted.state).astype(float)[:N_PARAMETERS]
         return -_cosine(moved, self._slope(noted))
 
     def _slope(self, noted: Pass) -> np.ndarray:
@@ -246,9 +163,9 @@ class Run:
         The sums are those of the whole training or of each epoch, whichever are nearer. Both cosines are 0 where no
         optimizer was seen to step.
         """
-        own, by_run, by_epoch, total = [0.0], [0.0], [0.0], np.zeros(_N_PARAMETERS)
+        own, by_run, by_epoch, total = [0.0], [0.0], [0.0], np.zeros(N_PARAMETERS)
         for epoch in self.epochs():
-            of_epoch = np.zeros(_N_PARAMETERS)
+            of_epoch = np.zeros(N_PARAMETERS)
             for noted in epoch.steps:
                 slope = self._slope(noted)
                 total, of_epoch = total + slope, of_epoch + slope
@@ -281,7 +198,7 @@ def _read_passes(noted: list[Any], data: Data) -> list[Pass]:
             found.append(read_pass(event, data))
         elif event["what"] == "step" and found and found[-1].gradient is None:
             hint = "do the losses stay finite?"
-            gradient = array(event["gradient"], "the gradients", shape=(_N_PARAMETERS,), hint=hint).astype(float)
+            gradient = array(event["gradient"], "the gradients", shape=(N_PARAMETERS,), hint=hint).astype(float)
             found[-1] = replace(found[-1], gradient=gradient)
     return found
 
@@ -292,14 +209,14 @@ def read_pass(event: dict[str, Any], data: Data) -> Pass:
     most = len(data.images) + len(data.val_images)
     ok(0 < len(marks) <= most, expected="batches of the loaders' images", came=f"one of {len(marks)} images")
     flags = [*event["modes"], *event["open"], event["with gradient"]]
-    right = all(type(flag) is bool for flag in flags) and len(event["modes"]) == _N_MODES
+    right = all(type(flag) is bool for flag in flags) and len(event["modes"]) == N_MODES
     ok(right, expected="a pass through each block and the head", came="something else", hint="model(images)")
     hint = "hand the batches of the loaders to the model as they come"
     for validation, images in ((False, data.images), (True, data.val_images)):
         distances = np.abs(marks[:, None] - images[:, 0, 0, 0].double().numpy()[None])
         if distances.min(axis=1).max() < 1e-6:
             hint = "do the losses stay finite? The model keeps its own parameters"
-            length = sum(int(np.prod(shape)) for shape in _NAMES.values())
+            length = sum(int(np.prod(shape)) for shape in SHAPES.values())
             state = array(event["state"], "the weights", shape=(length,), hint=hint).astype(np.float32)
             rows = distances.argmin(axis=1)
             return Pass(rows, validation, event["modes"], event["with gradient"], event["open"], state)

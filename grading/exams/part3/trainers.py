@@ -19,7 +19,8 @@ from grading.exams.part3.judges import (
     judge_rate,
     judge_validation,
 )
-from grading.exams.part3.runs import BLOCKS, N_BLOCKS, OPEN_ALWAYS, Run, draw_state, lesson, once, train
+from grading.exams.part3.runs import Run, once, train
+from grading.exams.part3.states import BLOCKS, N_BLOCKS, OPEN_ALWAYS, draw_state, lesson
 from grading.handle import Student
 from grading.judge import Fail, integers, ok
 
