@@ -233,6 +233,14 @@ def undisturbed(blank_course: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return root, grades(done)
 
 
+@pytest.fixture
+def to_disturb(undisturbed, tmp_path: Path) -> tuple[Path, dict]:
+    """A copy of that course before the run, and what the gradebook has to say in the end."""
+    root = tmp_path / "course"
+    shutil.copytree(undisturbed[0], root)
+    return root, undisturbed[1]
+
+
 def start(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "grading", "run", PART, "--seed", SEED, *arguments]
     null = subprocess.DEVNULL
@@ -252,19 +260,17 @@ def processes_of(root: Path) -> Iterator[int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("trial", range(1))
-def test_a_run_that_is_killed_is_resumed_to_the_same_grades(undisturbed, tmp_path: Path, trial: int) -> None:
-    interrupted_runs(undisturbed, tmp_path, random.Random(trial), times=2)
+def test_a_run_that_is_killed_is_resumed_to_the_same_grades(to_disturb, trial: int) -> None:
+    interrupted_runs(to_disturb, random.Random(trial), times=2)
 
 
 @pytest.mark.slow
-def test_fifty_kills_at_random_points_change_no_grade(undisturbed, tmp_path: Path) -> None:
-    interrupted_runs(undisturbed, tmp_path, random.Random(50), times=50)
+def test_fifty_kills_at_random_points_change_no_grade(to_disturb) -> None:
+    interrupted_runs(to_disturb, random.Random(50), times=50)
 
 
-def interrupted_runs(undisturbed, tmp_path: Path, rng: random.Random, times: int) -> None:
-    original, wanted = undisturbed
-    root = tmp_path / "course"
-    shutil.copytree(original, root)
+def interrupted_runs(to_disturb, rng: random.Random, times: int) -> None:
+    root, wanted = to_disturb
     for _ in range(times):
         run = start(root)
         time.sleep(rng.uniform(0.5, 14))
@@ -287,10 +293,8 @@ def wait_until(condition: Any, seconds: float = 20) -> bool:
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_costs_nobody_anything(undisturbed, tmp_path: Path) -> None:
-    original, wanted = undisturbed
-    root = tmp_path / "course"
-    shutil.copytree(original, root)
+def test_a_worker_that_is_killed_costs_nobody_anything(to_disturb) -> None:
+    root, wanted = to_disturb
     run = start(root)
     time.sleep(6)
     workers = [
@@ -302,10 +306,8 @@ def test_a_worker_that_is_killed_costs_nobody_anything(undisturbed, tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(undisturbed, tmp_path: Path) -> None:
-    original, wanted = undisturbed
-    root = tmp_path / "course"
-    shutil.copytree(original, root)
+def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(to_disturb) -> None:
+    root, wanted = to_disturb
     run = start(root)
     assert wait_until(lambda: list((root / ".grading" / PART).glob("students/*.json")), 120)
     os.killpg(run.pid, signal.SIGINT)
@@ -315,10 +317,8 @@ def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(undisturbed, tmp_path:
 
 
 @pytest.mark.slow
-def test_a_second_run_at_the_same_time_is_refused(undisturbed, tmp_path: Path) -> None:
-    original, wanted = undisturbed
-    root = tmp_path / "course"
-    shutil.copytree(original, root)
+def test_a_second_run_at_the_same_time_is_refused(to_disturb) -> None:
+    root, wanted = to_disturb
     run = start(root)
     assert wait_until(lambda: (root / ".grading" / PART / "lock").exists(), 60)
     second = engine(root, "run", PART)
@@ -328,10 +328,8 @@ def test_a_second_run_at_the_same_time_is_refused(undisturbed, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_a_folder_that_can_not_be_written_loses_nothing(undisturbed, tmp_path: Path) -> None:
-    original, wanted = undisturbed
-    root = tmp_path / "course"
-    shutil.copytree(original, root)
+def test_a_folder_that_can_not_be_written_loses_nothing(to_disturb) -> None:
+    root, wanted = to_disturb
     shutil.rmtree(root / "autograded", ignore_errors=True)
     (root / "autograded").write_text("a file: not even root can make a folder in it")
     run = engine(root, "run", PART, "--seed", SEED)
@@ -345,10 +343,8 @@ def test_a_folder_that_can_not_be_written_loses_nothing(undisturbed, tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_gradebook_that_is_locked_for_half_a_minute_is_waited_for(undisturbed, tmp_path: Path) -> None:
-    original, wanted = undisturbed
-    root = tmp_path / "course"
-    shutil.copytree(original, root)
+def test_a_gradebook_that_is_locked_for_half_a_minute_is_waited_for(to_disturb) -> None:
+    root, wanted = to_disturb
     run = start(root)
     assert wait_until(lambda: list((root / ".grading" / PART).glob("students/*.json")), 120)
     with closing(sqlite3.connect(root / "gradebook.db", timeout=60)) as other:
@@ -361,10 +357,8 @@ def test_a_gradebook_that_is_locked_for_half_a_minute_is_waited_for(undisturbed,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("away", [2, 20])
-def test_a_database_that_is_killed_in_mid_run_has_all_grades_in_the_end(undisturbed, tmp_path: Path, away: int) -> None:
-    original, wanted = undisturbed
-    root = tmp_path / "course"
-    shutil.copytree(original, root)
+def test_a_database_that_is_killed_in_mid_run_has_all_grades_in_the_end(to_disturb, away: int) -> None:
+    root, wanted = to_disturb
     with running() as server:
         url = server.create("course")
         nbgrader("generate_assignment", PART, "--force", f"--CourseDirectory.db_url={url}", root=root)
@@ -379,10 +373,8 @@ def test_a_database_that_is_killed_in_mid_run_has_all_grades_in_the_end(undistur
 
 
 @pytest.mark.slow
-def test_a_cluster_gives_the_same_grades(undisturbed, tmp_path: Path) -> None:
-    original, wanted = undisturbed
-    root = tmp_path / "course"
-    shutil.copytree(original, root)
+def test_a_cluster_gives_the_same_grades(to_disturb, tmp_path: Path) -> None:
+    root, wanted = to_disturb
     scheduler = subprocess.Popen(
         [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
          "--scheduler-file", str(tmp_path / "scheduler.json")],
