@@ -176,6 +176,7 @@ def _mark(panel: Axes, place: float, text: str) -> None:
         va="bottom",
         fontsize=8,
         color=FAINT,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1},  # a curve may pass behind it
     )
 
 
