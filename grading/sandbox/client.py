@@ -150,18 +150,22 @@ class BoundedClient(AsyncKernelClient):
         """Say whether a request is answered, and its end announced on the output channel: nothing is left on it."""
         request = self.kernel_info()
         try:
-            while (reply := await self.shell_channel.get_msg(timeout=_ANSWER_SECONDS))["parent_header"].get(
-                "msg_id"
-            ) != request or reply["msg_type"] != "kernel_info_reply":
-                continue
-            self._handle_kernel_info_reply(reply)
-            while True:
-                message = await self.iopub_channel.get_msg(timeout=_ECHO_SECONDS)
-                ours = message["parent_header"].get("msg_id") == request
-                if ours and message["content"].get("execution_state") == "idle":
-                    return True
+            self._handle_kernel_info_reply(await self._about(request, self.shell_channel, _ANSWER_SECONDS))
+            state = ""
+            while state != "idle":
+                heard = await self._about(request, self.iopub_channel, _ECHO_SECONDS)
+                state = heard["content"].get("execution_state", "")
         except Empty:
             return False
+        return True
+
+    @staticmethod
+    async def _about(request: str, channel: AsyncZMQSocketChannel, seconds: float) -> dict[str, Any]:
+        """Return the next message about a request, each message before it waited for no longer than some seconds."""
+        while True:
+            message = await channel.get_msg(timeout=seconds)
+            if message["parent_header"].get("msg_id") == request:
+                return message
 
     def execute(self, *arguments: Any, **options: Any) -> str:
         """Ask for a cell to be run; its output has an account of its own."""

@@ -69,7 +69,7 @@ print(numpy.__file__, sys.modules["grading"].__file__ if "grading" in sys.module
 """
 
 
-@pytest.mark.parametrize("start", ["warm", "cold"])
+@pytest.mark.parametrize("start", ["warm", pytest.param("cold", marks=pytest.mark.slow)])
 def test_nothing_of_one_submission_is_in_the_next(grader: Grader, start: str) -> None:
     warm = zygotes(grader)
     before = grader.run(STATE, start=start).text(0)
