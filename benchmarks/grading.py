@@ -39,9 +39,9 @@ from tests.samples.submissions import classroom, fill
 
 PAGE = ROOT / "docs" / "instructor.md"
 LIGHT_PART, CLASS_PART = "part2", "part1"
-_ROUNDS = 3
 LIGHT_TASKS = ("embedding-mlp", "cross-domain")
 LIGHT = ("setup", *LIGHT_TASKS, "test-embedding-mlp", "test-evaluate")
+_ROUNDS = 3
 AROUND = 5.6
 """CPU seconds that stock nbgrader spends around the cells of a submission: imports, mostly."""
 MOST_BEYOND, MOST_SHARE, LEAST_RATIO = 0.4, 0.25, 8.0
@@ -184,8 +184,8 @@ def table(light: Costs, whole: Costs, students: tuple[int, int]) -> str:
     lines += [
         "",
         "The *floor* is the same cells and exams in one process without walls that has imported what every kernel of "
-        "the sandbox has by default. CPU seconds are medians of three rounds, floor and engine in turns; the engine's "
-        "wall seconds hold its start. "
+        f"the sandbox has by default. CPU seconds are medians of {_ROUNDS} rounds, floor and engine in turns; the "
+        "engine's wall seconds hold its start. "
         f"On the sample class no grader on two cores could be more than {bound:.1f} times faster than stock.",
     ]
     return "\n".join(lines)

@@ -1,7 +1,6 @@
 """A notebook of the course on the real data: its figures, its numbers, and the page of the docs made of them."""
 
 import base64
-import copy
 import itertools
 import json
 import os
@@ -18,9 +17,8 @@ from nbformat.v4 import new_code_cell
 from rich.console import Console
 
 from benchmarks.pages import machine
-from grading.engine.execute import is_test
 from grading.release import ROOT
-from tests.notebooks.kernel import Run, run
+from tests.notebooks.kernel import Run, run, without_tests
 from tests.samples import read
 
 Results = dict[str, dict[str, Any]]
@@ -77,10 +75,8 @@ def measure(
     exchanged : mapping, optional
         Cell → a passage of it and what stands in its place.
     """
-    notebook = copy.deepcopy(read("source", part))
     # What students are checked and graded by is no part of the time that the notebook takes.
-    left_out = ("check-", "bonus-")
-    notebook.cells = [cell for cell in notebook.cells if not (is_test(cell) or cell.id.startswith(left_out))]
+    notebook = without_tests(read("source", part), "check-", "bonus-")
     for cell in notebook.cells:
         if exchanged and cell.id in exchanged:
             cell.source = cell.source.replace(*exchanged[cell.id])

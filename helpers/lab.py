@@ -43,7 +43,7 @@ def setup(part: str) -> Lab:
     if budget_name() == "grade":
         use_one_thread()
         if part == "part3":
-            from . import stand_ins
+            from . import stand_ins  # not above: `python -m helpers.stand_ins` would find itself imported already
 
             stand_ins.install()  # whatever asks torchvision for pretrained weights finds these
 

@@ -7,6 +7,7 @@ The settings are traits of `SandboxProvisioner`, to be set where the front end r
 """
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -27,7 +28,7 @@ from grading.sandbox.messages import CHANNELS, SOCKETS, Ended, Request
 from grading.sandbox.policy import FILES, WORK, Limits, environment
 
 SANDBOX_VARIABLE, FOLDER_VARIABLE = "GRADING_SANDBOX", "GRADING_FOLDER"
-_POLL_SECONDS, _POLLS_AFTER_KILL = 0.005, 100
+_POLL_SECONDS, _KILL_SECONDS = 0.005, 0.5
 
 
 class SandboxProvisioner(KernelProvisionerBase):
@@ -205,11 +206,16 @@ class SandboxProvisioner(KernelProvisionerBase):
 
     async def wait(self) -> int | None:
         """Wait until the kernel has ended."""
-        while (status := await self.poll()) is None:
-            await asyncio.sleep(_POLL_SECONDS)
+        status = await self._status()
         if self._process is not None:
             self._process.close()
             self._process = None
+        return status
+
+    async def _status(self) -> int:
+        """Return the exit status of the kernel once it has one."""
+        while (status := await self.poll()) is None:
+            await asyncio.sleep(_POLL_SECONDS)
         return status
 
     async def send_signal(self, signum: int) -> None:
@@ -220,10 +226,8 @@ class SandboxProvisioner(KernelProvisionerBase):
     async def kill(self, restart: bool = False) -> None:
         """End the kernel and everything in its sandbox; wait for it as long as that usually takes."""
         await self.send_signal(signal.SIGKILL)
-        for _ in range(_POLLS_AFTER_KILL):  # Jupyter would look at once, and again after 0.1 seconds
-            if await self.poll() is not None:
-                break
-            await asyncio.sleep(_POLL_SECONDS)
+        with contextlib.suppress(TimeoutError):  # Jupyter would look at once, and again after 0.1 seconds
+            await asyncio.wait_for(self._status(), _KILL_SECONDS)
 
     async def terminate(self, restart: bool = False) -> None:
         """As `kill`: a kernel holds nothing that it would have to save."""

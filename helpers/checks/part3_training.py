@@ -130,7 +130,7 @@ def _expect_last_values(history: dict[str, Any], model: Small) -> None:
         expect(abs(came - value) < 1e-3, f"{name} {value:.4f} at the end", f"{came:.4f}", look)
 
 
-def _expect_rate(trainer: Callable[..., Any]) -> None:
+def _expect_steps(trainer: Callable[..., Any]) -> None:
     """Expect that nothing is learnt at the learning rate 0, and that each step has the gradient of its batch alone."""
     model = _small()
     weight, dropout = model.model.classifier[1].weight, model.model.classifier[0]  # type: ignore[index, union-attr]
@@ -217,7 +217,7 @@ def feature_extraction(names: Names) -> None:
     )
     _expect_modes(model)
     _expect_last_values(history, model)
-    _expect_rate(names["train_feature_extractor"])
+    _expect_steps(names["train_feature_extractor"])
 
 
 @checks.add(
@@ -244,7 +244,7 @@ def fine_tuning(names: Names) -> None:
     _expect_learning(model.model.classifier, head, "the head")  # type: ignore[arg-type]
     _expect_modes(model)
     _expect_last_values(history, model)
-    _expect_rate(names["fine_tune"])
+    _expect_steps(names["fine_tune"])
 
 
 @checks.add(

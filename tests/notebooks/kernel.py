@@ -10,6 +10,8 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
+from grading.engine.execute import is_test
+
 CPU = "import time; print(time.process_time())"
 
 
@@ -42,6 +44,13 @@ def _text(output: NotebookNode) -> str:
     if output.output_type == "error":
         return f"{output.ename}: {output.evalue}"
     return output.data.get("text/plain", "")
+
+
+def without_tests(notebook: NotebookNode, *left_out: str) -> NotebookNode:
+    """Return a copy without hidden tests, and without the cells whose ids begin in one of these ways."""
+    kept = copy.deepcopy(notebook)
+    kept.cells = [cell for cell in kept.cells if not (is_test(cell) or cell.id.startswith(left_out))]
+    return kept
 
 
 def run(notebook: NotebookNode, folder: Path, **environment: str) -> Run:

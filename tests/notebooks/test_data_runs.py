@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from benchmarks import part1, part2
-from grading.engine.execute import is_test
 from helpers.embedded import embedded_digits
 from helpers.garments import embedded_garments
 from helpers.idx import format_idx
 from helpers.sources import FILES
-from tests.notebooks.kernel import run
+from tests.notebooks.kernel import run, without_tests
 from tests.samples import read
 
 
@@ -48,8 +47,7 @@ def test_the_quick_budget_runs_on_a_folder_within_three_minutes(folder: Path, tm
 
 @pytest.mark.slow
 def test_part_2_runs_on_a_folder_in_the_quick_budget(folder: Path, tmp_path: Path) -> None:
-    notebook = read("source", "part2").copy()
-    notebook.cells = [cell.copy() for cell in notebook.cells if not (is_test(cell) or cell.id.startswith("bonus-"))]
+    notebook = without_tests(read("source", "part2"), "bonus-")
     executed = run(notebook, tmp_path, LAB_BUDGET="quick", LAB_DATA=str(folder), LAB_DEVICE="cpu")
     assert executed.errors() == {}
     assert "images (1257, 1, 28, 28)" in executed.output("load-data")
@@ -60,8 +58,7 @@ def test_part_2_runs_on_a_folder_in_the_quick_budget(folder: Path, tmp_path: Pat
 @pytest.mark.slow
 def test_part_3_runs_on_a_folder_in_the_quick_budget(folder: Path, tmp_path: Path) -> None:
     """With stand-ins, asked for by name as a student without network would."""
-    notebook = read("source", "part3").copy()
-    notebook.cells = [cell.copy() for cell in notebook.cells if not (is_test(cell) or cell.id.startswith("bonus-"))]
+    notebook = without_tests(read("source", "part3"), "bonus-")
     (weights,) = (cell for cell in notebook.cells if cell.id == "weights")
     weights.source = weights.source.replace("prepare_weights()", 'prepare_weights("stand-in")')
     executed = run(notebook, tmp_path, LAB_BUDGET="quick", LAB_DATA=str(folder), LAB_DEVICE="cpu")

@@ -4,7 +4,7 @@ import numpy as np
 
 from grading.exams.part2.runs import HISTORY, history, judge_values, tied
 from grading.exams.part3.runs import LEAST_COSINE, Epoch, Pass, Run
-from grading.exams.part3.states import N_BLOCKS, OPEN_ALWAYS, STATISTICS, WEIGHTS, all_weights, weights_moved
+from grading.exams.part3.states import ALL_WEIGHTS, N_BLOCKS, OPEN_ALWAYS, STATISTICS, WEIGHTS, weights_moved
 from grading.judge import ok
 
 
@@ -56,7 +56,7 @@ def judge_open(epochs: list[Epoch], n_open: int) -> None:
 def judge_rate(run: Run, slow: Run) -> None:
     """Demand that a far smaller learning rate moves the weights far less."""
     hint = "the optimizer gets lr=learning_rate"
-    far, near = (float(np.abs(each.end - each.start)[all_weights()].max()) for each in (run, slow))
+    far, near = (float(np.abs(each.end - each.start)[ALL_WEIGHTS].max()) for each in (run, slow))
     ok(near < 0.01 * far, expected="small steps at a tiny learning rate", came="large ones", hint=hint)
 
 

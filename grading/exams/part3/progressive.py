@@ -20,7 +20,7 @@ from grading.exams.part3.judges import (
     judge_validation,
 )
 from grading.exams.part3.runs import Epoch, Run, once, train
-from grading.exams.part3.states import BLOCKS, N_BLOCKS, OPEN_ALWAYS, WEIGHTS, all_weights, draw_state, lesson
+from grading.exams.part3.states import ALL_WEIGHTS, BLOCKS, N_BLOCKS, OPEN_ALWAYS, WEIGHTS, draw_state, lesson
 from grading.exams.part3.trainers import STATISTICS_HINT
 from grading.handle import Student
 from grading.judge import integers, ok
@@ -132,7 +132,7 @@ def _judge_rates(phases: list[Phase], settings: list[Setting]) -> None:
         came=f"{sum(len(phase.epochs) for phase in phases)}",
         hint=ORDER_HINT,
     )
-    moved = [float(np.abs(phase.after - phase.before)[all_weights()].max()) for phase in phases]
+    moved = [float(np.abs(phase.after - phase.before)[ALL_WEIGHTS].max()) for phase in phases]
     first, middle, last = moved
     small = middle < 0.1 * first and middle < 0.1 * last
     hint = "each phase has an optimizer with its own learning rate"

@@ -16,7 +16,7 @@ from torch import nn
 from grading.exams.part2.runs import Measured
 from grading.exams.part2.trusted import Data, mean_loss
 from grading.exams.part3 import probes
-from grading.exams.part3.states import N_MODES, N_PARAMETERS, SHAPES, all_weights, model_at, read_state, weights_moved
+from grading.exams.part3.states import ALL_WEIGHTS, N_MODES, N_PARAMETERS, model_at, read_state, weights_moved
 from grading.handle import Ref, Student, items, size
 from grading.judge import array, ok
 
@@ -129,7 +129,7 @@ class Run:
 
     def demand_training(self) -> None:
         """Demand steps along the gradients of their batches: without training there is nothing to judge."""
-        moved = (self.start != self.end)[all_weights()].any()
+        moved = (self.start != self.end)[ALL_WEIGHTS].any()
         hint = "loss.backward() and optimizer.step() for each batch of train_loader"
         ok(bool(moved), expected="weights that training changes", came="all as they were", hint=hint)
         along = abs(self.downhill) > LEAST_COSINE
@@ -216,8 +216,7 @@ def read_pass(event: dict[str, Any], data: Data) -> Pass:
         distances = np.abs(marks[:, None] - images[:, 0, 0, 0].double().numpy()[None])
         if distances.min(axis=1).max() < 1e-6:
             hint = "do the losses stay finite? The model keeps its own parameters"
-            length = sum(int(np.prod(shape)) for shape in SHAPES.values())
-            state = array(event["state"], "the weights", shape=(length,), hint=hint).astype(np.float32)
+            state = array(event["state"], "the weights", shape=ALL_WEIGHTS.shape, hint=hint).astype(np.float32)
             rows = distances.argmin(axis=1)
             return Pass(rows, validation, event["modes"], event["with gradient"], event["open"], state)
     ok(False, expected="images of train_loader or of val_loader in each batch", came="others, or both", hint=hint)

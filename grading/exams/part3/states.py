@@ -39,16 +39,13 @@ def _where(part: int | str, *, statistics: bool) -> np.ndarray:
 PARTS: tuple[int | str, ...] = (*BLOCKS, *OPEN_ALWAYS)
 WEIGHTS = {part: _where(part, statistics=False) for part in PARTS}
 STATISTICS = {part: _where(part, statistics=True) for part in PARTS}
-
-
-def all_weights() -> np.ndarray:
-    """Return a mask over the state: the weights of all parts."""
-    return np.logical_or.reduce(list(WEIGHTS.values()))
+ALL_WEIGHTS = np.logical_or.reduce(list(WEIGHTS.values()))
+"""A mask over the state: the weights of all parts."""
 
 
 def weights_moved(state: np.ndarray, then: np.ndarray) -> bool:
     """Say whether any weight of one state is another in the next."""
-    return bool((state != then)[all_weights()].any())
+    return bool((state != then)[ALL_WEIGHTS].any())
 
 
 def draw_state(rng: np.random.Generator) -> np.ndarray:
