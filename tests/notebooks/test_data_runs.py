@@ -69,8 +69,8 @@ def test_part_3_runs_on_a_folder_in_the_quick_budget(folder: Path, tmp_path: Pat
 
 
 def test_missing_data_stop_the_notebook_with_both_remedies(tmp_path: Path) -> None:
-    notebook = read("source", "part1").copy()
-    notebook.cells = [cell.copy() for cell in notebook.cells if cell.id in ("setup", "load-data")]
+    notebook = read("source", "part1")
+    notebook.cells = [cell for cell in notebook.cells if cell.id in ("setup", "load-data")]
     # A proxy that refuses is what no network looks like to the downloads.
     offline = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
     executed = run(notebook, tmp_path, LAB_BUDGET="quick", LAB_CACHE=str(tmp_path / "cache"), **offline)

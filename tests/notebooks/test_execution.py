@@ -90,9 +90,9 @@ def test_figures_are_drawn(reference: Run) -> None:
 
 
 def test_a_number_typed_in_place_of_a_budgets_holds(tmp_path: Path) -> None:
-    notebook = read("source", "part1").copy()
+    notebook = read("source", "part1")
     keep = ["setup", "load-data", "split", "scale", "mlp-from-scratch", "train-mlp"]
-    notebook.cells = [cell.copy() for cell in notebook.cells if cell.id in keep]
+    notebook.cells = [cell for cell in notebook.cells if cell.id in keep]
     notebook.cells[-1].source = notebook.cells[-1].source.replace("budget.epochs", "5")
     executed = run(notebook, tmp_path, NBGRADER_EXECUTION="autograde")
     assert "5 epochs" in executed.output("train-mlp")

@@ -51,9 +51,8 @@ def notebook_path(tree: str, part: str) -> Path:
     return path
 
 
-@cache
 def read(tree: str, part: str) -> nbformat.NotebookNode:
-    """Read a part's notebook; shared, so not to be changed."""
+    """Read a part's notebook: a new one each time, so that no test runs one for another."""
     return nbformat.read(notebook_path(tree, part), as_version=4)
 
 
