@@ -15,8 +15,9 @@ PY := "$(BIN)/python"
 # nbgrader calls helpers of its own (alembic) by name, so the environment must be on the path.
 export PATH := $(BIN):$(PATH)
 
-# A file's tests share what they have set up. In the order of their names the long ones are not left for the end.
-SPREAD = -n 2 --dist loadfile --no-loadscope-reorder
+# A file's tests share what they have set up. Half of the time they wait, so there are more workers than cores. In the
+# order of their names the long ones are not left for the end.
+SPREAD = -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-all test-real fuzz lint format release class grade grade-stock doctor feedback table figures bench-kernels bench-grading bench-copies lock clean
