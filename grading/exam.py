@@ -142,7 +142,7 @@ def idea(name: str, points: float) -> Iterator[None]:
     card.open_idea = True
     try:
         yield
-    except (AuthoringError, SessionLost):
+    except AuthoringError:
         raise
     except Exception as error:
         card.reasons.append(_lost(name, points, error))
@@ -166,7 +166,7 @@ def run(exam: Exam, student: Student, seed: int) -> Verdict:
         For a mistake in the exam; no answer can cause one. KeyboardInterrupt passes through.
     """
     card = _Scorecard()
-    failure: Exception | None = None
+    failure: BaseException | None = None
     entropy = [seed, zlib.crc32(exam.id.encode())]
     token = _CARD.set(card)
     start = time.process_time()
@@ -176,7 +176,7 @@ def run(exam: Exam, student: Student, seed: int) -> Verdict:
                 exam(student, np.random.default_rng(entropy))
             except AuthoringError:
                 raise
-            except Exception as error:
+            except (Exception, SessionLost) as error:
                 failure = error
             finally:
                 student.close()
@@ -188,7 +188,7 @@ def run(exam: Exam, student: Student, seed: int) -> Verdict:
     return Verdict(exam.id, exam.points, bounded, reasons, seed, time.process_time() - start)
 
 
-def _complete(exam: Exam, reasons: list[Reason], failure: Exception | None) -> tuple[Reason, ...]:
+def _complete(exam: Exam, reasons: list[Reason], failure: BaseException | None) -> tuple[Reason, ...]:
     """Return the reasons with one for what no idea has accounted for."""
     rest = exam.points - sum(reason.points for reason in reasons)
     if rest < -_EPSILON or (failure is None and reasons and rest > _EPSILON):
@@ -199,7 +199,7 @@ def _complete(exam: Exam, reasons: list[Reason], failure: Exception | None) -> t
     return tuple(reasons) or (Reason(WHOLE, exam.points, earned=True),)
 
 
-def _lost(name: str, points: float, error: Exception) -> Reason:
+def _lost(name: str, points: float, error: BaseException) -> Reason:
     """Return the reason for points lost by an exception."""
     if isinstance(error, Fail):
         return Reason(name, points, False, error.expected, error.came, error.hint, "fail")
@@ -220,7 +220,7 @@ def _lost(name: str, points: float, error: Exception) -> Reason:
     return Reason(name, points, False, "an answer as the task states it", came, hint, "unexpected", detail)
 
 
-def _text(error: Exception) -> str:
+def _text(error: BaseException) -> str:
     try:
         return str(error)
     except Exception:

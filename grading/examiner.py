@@ -160,13 +160,13 @@ def _without_main() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _within(cpu_seconds: float) -> Iterator[None]:
-    """End what is going on by `SessionLost` where it takes too much CPU time."""
+    """End what is going on by `SessionLost` where it takes too much CPU time, and again where it goes on."""
 
     def end(number: int, frame: Any) -> None:
         raise SessionLost(f"judging its answers took more than {cpu_seconds:g} seconds")
 
     signal.signal(signal.SIGPROF, end)
-    signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+    signal.setitimer(signal.ITIMER_PROF, cpu_seconds, 1.0)
     try:
         yield
     finally:
@@ -192,10 +192,12 @@ def _examine(pipe: Connection, exams: str, cpu_seconds: float, folder: str) -> N
 
 def _judge(exam: Exam, seed: int, address: str, ready_seconds: float, cpu_seconds: float) -> tuple[Verdict, str]:
     """Return the verdict, and why the conversation ended before the exam did, if so."""
+    expected = NOBODY
     try:
         transport = connect(address, _ANSWER_SECONDS, _ALL_ANSWERS_SECONDS, ready_seconds=ready_seconds)
-    except SessionLost as error:
-        reason = Reason(WHOLE, exam.points, False, NOBODY, str(error), kind="error")
+        expected = "answers that can be judged"
+        with transport, _within(cpu_seconds):
+            return run(exam, Student(Session(transport)), seed), transport.lost
+    except SessionLost as error:  # nobody is there, or the limit struck while nothing of the exam was going on
+        reason = Reason(WHOLE, exam.points, False, expected, str(error), kind="error")
         return Verdict(exam.id, exam.points, 0.0, (reason,), seed, 0.0), ""
-    with transport, _within(cpu_seconds):
-        return run(exam, Student(Session(transport)), seed), transport.lost

@@ -36,8 +36,11 @@ class StudentError(Exception):
         self.kind, self.text, self.line, self.where = kind, text, line, where
 
 
-class SessionLost(Exception):  # noqa: N818 (says what happened, not that somebody erred)
-    """The student's side answers no more: it died, ran out of its time or talked beyond all bounds."""
+class SessionLost(BaseException):  # noqa: N818 (says what happened, not that somebody erred)
+    """The student's side answers no more: it died, ran out of its time or talked beyond all bounds.
+
+    No `Exception`, as a limit on time may strike anywhere: nothing that an exam or a decoder catches may stop it.
+    """
 
 
 class Session:
@@ -134,7 +137,7 @@ class Student:
     def close(self) -> None:
         """Undo the replacements, if the other side still answers."""
         # It may answer garbage just now; the exam is over, and nothing depends on it any more.
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception, SessionLost):
             self._session.ask("restore")
 
     def __enter__(self) -> "Student":

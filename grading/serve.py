@@ -40,11 +40,22 @@ def answer(listener: int, namespace: dict[str, Any], seed: int, cpu_seconds: int
     _silence()
     with socket.socket(fileno=listener) as door:
         door.settimeout(_WAIT_SECONDS)
-        connection, _ = door.accept()
-    connection.settimeout(None)
-    connection.sendall(READY)
+        connection = _who_waits(door)
     with connection, own_globals([seed]):
         serve(connection, namespace)
+
+
+def _who_waits(door: socket.socket) -> socket.socket:
+    """Return the connection of an examiner who is still there; one of an exam that nobody served has gone."""
+    while True:
+        connection, _ = door.accept()
+        connection.settimeout(None)
+        try:
+            connection.sendall(READY)
+        except OSError:
+            connection.close()
+        else:
+            return connection
 
 
 def serve(connection: socket.socket, namespace: dict[str, Any]) -> None:

@@ -77,7 +77,7 @@ class SupervisedKernel(IPythonKernel):
         try:
             app.serve_exam(shell.user_ns, int(parent["content"]["seed"]))
         except Exception as error:  # no process left to fork: this exam is lost, and the kernel lives on
-            content |= {"status": "error", "ename": type(error).__name__, "evalue": str(error)}
+            content |= {"status": "error", "ename": type(error).__name__, "evalue": str(error), "traceback": []}
         session.send(stream, "exam_reply", content, parent, ident)
 
     async def do_execute(self, *arguments: Any, **options: Any) -> Any:

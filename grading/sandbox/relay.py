@@ -113,6 +113,7 @@ class Relay:
             with contextlib.suppress(OSError):
                 grader, _address = listener.accept()
                 kernel = socket.socket(socket.AF_UNIX)
+                kernel.setblocking(False)  # a notebook can see to it that nobody accepts there, for ever
                 try:
                     kernel.connect(inside)
                 except OSError:
@@ -126,8 +127,8 @@ class Relay:
     def _join(self, grader: socket.socket, kernel: socket.socket) -> None:
         first, second = _End(grader), _End(kernel, framing=Framing(self._most))
         first.other, second.other = second, first
+        grader.setblocking(False)
         for end in (first, second):
-            end.socket.setblocking(False)
             self._ready.register(end.socket, selectors.EVENT_READ, lambda _, events, end=end: self._pass(end, events))
 
     def _pass(self, end: _End, events: int) -> None:

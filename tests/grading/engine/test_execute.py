@@ -94,6 +94,15 @@ def test_a_test_that_was_moved_forward_waits_for_those_before_it() -> None:
     assert [shown(done, place) for place in (0, 2)] == [told(done.verdicts[name]) for name in (ADD, DOUBLE)]
 
 
+def test_a_kernel_without_a_process_left_loses_the_exams_of_that_time_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "READY_SECONDS", 2.0)
+    none = "from resource import *; before = getrlimit(RLIMIT_NPROC); setrlimit(RLIMIT_NPROC, (0, before[1]))"
+    done = run(none, RIGHT, DOUBLE, "setrlimit(RLIMIT_NPROC, before)", ADD, "print('still there')")
+    assert scores(done) == {DOUBLE: 0, ADD: 3}
+    assert "the notebook's kernel is not there" in told(done.verdicts[DOUBLE])
+    assert (shown(done, 5), done.ended, done.failures) == ("still there\n", "", {})
+
+
 @pytest.mark.parametrize(
     ("cell", "named"),
     [

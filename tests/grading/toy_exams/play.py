@@ -1,5 +1,6 @@
 """Exams that are quick, and exams that go wrong in every way that their author can think of."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -62,7 +63,9 @@ def computes_for_ever(student, rng):
         number(student.double(1.0), "a number")
     with idea("without end", 1):
         while True:
-            pass
+            with contextlib.suppress(Exception):  # as where something that was forged is read
+                while True:
+                    pass
 
 
 @exam("play-imports", points=1)
