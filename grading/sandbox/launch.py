@@ -34,6 +34,7 @@ PRELOAD = (
 _START_SECONDS = 180
 _ANSWER_SECONDS = 30
 _PREFIX = "sandbox-"
+_DIED = "the warm process died"
 _numbers = itertools.count()
 
 
@@ -202,15 +203,17 @@ class KernelProcess:
                 return None
             except OSError:
                 message = None
-            self.ended = Ended(**message) if message else Ended(-signal.SIGKILL, "the warm process died")
-            if self._group and self.ended.status and not self.ended.reason and self._group.out_of_memory():
+            self.ended = Ended(**message) if message else Ended(-signal.SIGKILL, _DIED)
+            # Its end may have been chosen by a submission that would rather be lost than judged.
+            unexplained = not self.ended.reason or (self.lost and self.zygote.alive())
+            if self.ended.status and unexplained and self._group and self._group.out_of_memory():
                 self.ended = replace(self.ended, reason="the notebook used more memory than its limit")
         return self.ended.status
 
     @property
     def lost(self) -> bool:
         """Whether the kernel went with its zygote, through no fault of the notebook."""
-        return self.ended is not None and self.ended.reason == "the warm process died"
+        return self.ended is not None and self.ended.reason == _DIED
 
     def signal(self, number: int) -> None:
         """Send a signal to the kernel; SIGKILL to everything in the sandbox."""

@@ -60,6 +60,22 @@ def test_a_tree_of_processes_is_held_to_the_same_limit(grader: Grader, first: st
         assert "MiB of memory" in " ".join(result.log)
 
 
+MANY_SMALL = """
+import subprocess, time
+many = [subprocess.Popen(["perl", "-e", "my $held = 'x' x (12 << 20); sleep 600"]) for _ in range(60)]
+time.sleep(8)
+print("held", "all" if all(one.poll() is None for one in many) else "some")
+"""
+
+
+def test_many_small_processes_do_not_cost_the_supervisor_its_life(grader: Grader) -> None:
+    """A submission without its supervisor would be taken for one that was lost through no fault of its own."""
+    result = grader.run("1", MANY_SMALL, limits=SMALL)
+    assert "held all" not in result.text(1)
+    assert not kernels(grader)
+    assert "warm process died" not in f"{result.died} {result.log}"
+
+
 def _shared() -> float:
     """Return the MiB of shared memory and files in memory that the machine holds."""
     for line in Path("/proc/meminfo").read_text().splitlines():
