@@ -36,7 +36,7 @@ class StudentError(Exception):
         self.kind, self.text, self.line, self.where = kind, text, line, where
 
 
-class SessionLost(BaseException):  # noqa: N818 (says what happened, not that somebody erred)
+class SessionLost(BaseException):
     """The student's side answers no more: it died, ran out of its time or talked beyond all bounds.
 
     No `Exception`, as a limit on time may strike anywhere: nothing that an exam or a decoder catches may stop it.

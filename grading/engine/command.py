@@ -49,7 +49,6 @@ def grade(
     """
     config = configuration(root)
     options.settings = {**dict(config.SandboxProvisioner), **options.settings}
-    options.settings.setdefault("hidden", [str(Path(__file__).parents[1] / "exams")])
     assignment = assignments.load(part, root)
     # Nothing else: what a warm process holds is taken over by every kernel, and again by every exam.
     options.settings.setdefault("preload", [*KERNEL, *assignment.imports])

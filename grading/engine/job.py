@@ -15,6 +15,7 @@ from grading.engine.intake import SetAsideError, prepare
 from grading.exam import Reason, Verdict
 from grading.sandbox.errors import SandboxError
 
+EXAMS = Path(__file__).parents[1] / "exams"
 VERSION = 1
 """Of the engine's judgement: outcomes of another one are made again."""
 Status = Literal["graded", "set aside", "not graded"]
@@ -90,16 +91,13 @@ def grade(job: Job) -> Outcome:
     except SetAsideError as error:
         return Outcome(job.student, job.key, "set aside", str(error))
     except Exception as error:
-        reason = f"The notebook can't be taken in ({type(error).__name__}: {error}). Please hand it in again."
-        return Outcome(job.student, job.key, "set aside", reason)
+        return _failed(job, error)
     try:
         done = _twice(job, prepared.notebook)
     except SandboxError as error:
         return Outcome(job.student, job.key, "not graded", str(error))
     except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
-        return Outcome(job.student, job.key, "not graded", reason)
+        return _failed(job, error)
     if prepared.notices:
         text = "**What the grader repaired**\n\n" + "\n".join(f"- {notice}" for notice in prepared.notices)
         done.notebook.cells.insert(0, nbformat.v4.new_markdown_cell(text, id="notices-of-the-grader"))
@@ -119,6 +117,13 @@ def grade(job: Job) -> Outcome:
     )
 
 
+def _failed(job: Job, error: Exception) -> Outcome:
+    """Return the outcome of a mistake of the engine's own, with its place."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})"
+    return Outcome(job.student, job.key, "not graded", reason)
+
+
 def _twice(job: Job, notebook: nbformat.NotebookNode) -> Execution:
     """Run a notebook; once more where the warm process died under it."""
     with tempfile.TemporaryDirectory() as folder:
@@ -126,7 +131,7 @@ def _twice(job: Job, notebook: nbformat.NotebookNode) -> Execution:
         options: dict[str, Any] = {
             "seed": job.seed,
             "folder": folder,
-            "settings": job.settings,
+            "settings": {"hidden": [str(EXAMS)], **job.settings},  # where they lie is the worker's own affair
             "exams": job.assignment.exams,
         }
         try:

@@ -3,12 +3,12 @@
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,6 @@ from grading.engine.intake import SetAsideError, files_of
 from grading.engine.job import Job, Outcome, grade
 from grading.engine.journal import Journal
 from grading.engine.record import GradebookError, Recorder
-
-_TRIES = 2  # of a submission whose worker was lost; the second time it may have been its own doing
 
 Told = Callable[["Progress"], None]
 
@@ -128,45 +126,55 @@ def run(
         recorder.check()
         seed = journal.seed() if options.seed is None else options.seed
         report = Report(part, seed)
-        jobs, recorded = _jobs(part, root, options, seed, journal, report)
+        job_of = partial(_job, part, root, assignments.load(part, root), seed, options.settings)
+        students, recorded = _to_do(submitted(root, part, options.students), job_of, options.force, journal, report)
         for outcome in recorded:
             _record(outcome, root, part, recorder, journal, report)
-        progress = Progress(len(jobs))
+        progress = Progress(len(students))
         told(progress)
-        for outcome in _graded(jobs, executors, progress, told):
-            _record(outcome, root, part, recorder, journal, report)
+        with closing(_graded(students, job_of, executors, progress, told)) as outcomes:
+            for outcome in outcomes:
+                _record(outcome, root, part, recorder, journal, report)
         report.outcomes = dict(sorted(report.outcomes.items()))
         report.seconds = time.monotonic() - started
         journal.write_result(report.as_dict())
         return report
 
 
-def _jobs(
-    part: str, root: Path, options: Options, seed: int, journal: Journal, report: Report
-) -> tuple[list[Job], list[Outcome]]:
-    """Return the submissions to grade, and the outcomes that an earlier run could not record."""
-    assignment = assignments.load(part, root)
-    jobs, unrecorded, aside = [], [], []
-    for student in submitted(root, part, options.students):
-        if not student.isprintable():
-            reason = "The name of the student's folder can't be read as text; rename it."
-            aside.append(Outcome(ascii(student), "", "set aside", reason))
+def _job(
+    part: str, root: Path, assignment: assignments.Assignment, seed: int, settings: dict[str, Any], student: str
+) -> Job | Outcome:
+    """Read what a student has handed in; return the outcome where it can't be."""
+    if not student.isprintable():
+        reason = "The name of the student's folder can't be read as text; rename it."
+        return Outcome(ascii(student), "", "set aside", reason)
+    try:
+        return Job(student, files_of(root / "submitted" / student / part), assignment, seed, settings)
+    except SetAsideError as error:
+        return Outcome(student, "", "set aside", str(error))
+    except OSError as error:  # a right that is missing, a disk that fails: nothing that the student did
+        return Outcome(student, "", "not graded", f"its files can't be read: {error}")
+
+
+def _to_do(
+    students: list[str], job_of: Callable[[str], Job | Outcome], force: bool, journal: Journal, report: Report
+) -> tuple[list[str], list[Outcome]]:
+    """Return who is to be graded, and the outcomes that are there but not in the gradebook."""
+    waiting, unrecorded, aside = [], [], []
+    for student in students:
+        job = job_of(student)  # read again when its turn comes: all of them at once may be more than memory holds
+        if isinstance(job, Outcome):
+            aside.append(job)
             continue
-        try:
-            files = files_of(root / "submitted" / student / part)
-        except (SetAsideError, OSError) as error:
-            aside.append(Outcome(student, "", "set aside", str(error)))
-            continue
-        job = Job(student, files, assignment, seed, options.settings)
         outcome, is_recorded = journal.find(student, job.key)
-        if outcome is None or options.force or outcome.status == "not graded" or outcome.failures:
-            jobs.append(job)
+        if outcome is None or force or outcome.status == "not graded" or outcome.failures:
+            waiting.append(student)
             continue
         report.outcomes[student] = outcome
         report.kept.append(student)
         if not is_recorded:
             unrecorded.append(outcome)
-    return jobs, [*unrecorded, *aside]
+    return waiting, [*unrecorded, *aside]
 
 
 def _record(outcome: Outcome, root: Path, part: str, recorder: Recorder, journal: Journal, report: Report) -> None:
@@ -183,49 +191,93 @@ def _record(outcome: Outcome, root: Path, part: str, recorder: Recorder, journal
         report.unrecorded[outcome.student] = str(error)
 
 
-def _graded(jobs: list[Job], executors: Callable[[], Executor], progress: Progress, told: Told) -> Iterator[Outcome]:
-    """Yield outcomes as they come. Jobs of a worker that was lost go to another one."""
-    waiting, tries = deque(jobs), dict.fromkeys((job.student for job in jobs), 0)
+def _graded(
+    students: list[str],
+    job_of: Callable[[str], Job | Outcome],
+    executors: Callable[[], Executor],
+    progress: Progress,
+    told: Told,
+) -> Generator[Outcome]:
+    """Yield outcomes as they come.
+
+    Those whose worker was lost are run again, one at a time: one of them may be why, and takes no other along.
+    """
+    waiting, suspects = deque(students), deque[str]()
     while waiting:
-        with ExitStack() as stack:
-            executor = executors()
-            running: dict[Future[Outcome], Job] = {}
-            stack.callback(executor.shutdown, wait=False)
-            stack.callback(lambda futures: [future.cancel() for future in futures], running)
-            width = getattr(executor, "_max_workers", 0) or len(waiting)
-            while waiting or running:
-                while waiting and len(running) < width:
-                    job = waiting.popleft()
-                    running[executor.submit(grade, job)] = job
-                progress.running = tuple(job.student for job in running.values())
-                told(progress)
-                done, _ = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
-                lost = [running.pop(future) for future in done if _is_lost(future)]
-                for future in done:
-                    if future in running:
-                        running.pop(future)
-                        progress.done += 1
-                        progress.running = tuple(job.student for job in running.values())
-                        told(progress)
-                        yield future.result()
-                if lost:
-                    lost += running.values()
-                    break
-            else:
-                return
-        for job in lost:
-            tries[job.student] += 1
-            if tries[job.student] < _TRIES:
-                waiting.appendleft(job)
-            else:
+        suspects += yield from _until_a_worker_is_lost(waiting, job_of, executors(), 0, progress, told)
+    while suspects:
+        for student in (yield from _until_a_worker_is_lost(suspects, job_of, executors(), 1, progress, told)):
+            progress.done += 1
+            reason = "its worker was lost, twice; look at the machine's memory, and run it again with --student"
+            yield Outcome(student, "", "not graded", reason)
+
+
+def _until_a_worker_is_lost(
+    waiting: deque[str],
+    job_of: Callable[[str], Job | Outcome],
+    executor: Executor,
+    width: int,
+    progress: Progress,
+    told: Told,
+) -> Generator[Outcome, None, list[str]]:
+    """Take students from the left and yield their outcomes; return whose jobs went with a worker, none at the end.
+
+    Parameters
+    ----------
+    width
+        How many at once; 0 for as many as the executor has workers.
+    """
+    width = width or getattr(executor, "_max_workers", 0) or len(waiting)
+    running: dict[Future[Outcome], str] = {}
+    lost: list[str] = []
+    try:
+        while (waiting or running) and not lost:
+            while waiting and len(running) < width:
+                job = job_of(waiting[0])
+                if isinstance(job, Outcome):
+                    progress.done += 1
+                    waiting.popleft()
+                    yield job
+                    continue
+                try:
+                    running[executor.submit(grade, job)] = waiting[0]
+                except BrokenExecutor:  # a worker ended while the last outcome was recorded
+                    return list(running.values())
+                waiting.popleft()
+            _tell(running, progress, told)
+            done, _ = wait(running, timeout=1.0, return_when=FIRST_COMPLETED)
+            for future in done:
+                student = running.pop(future)
+                if _is_lost(future):
+                    lost.append(student)
+                    continue
                 progress.done += 1
-                yield Outcome(job.student, job.key, "not graded", "its worker was lost, twice")
+                _tell(running, progress, told)
+                yield future.result()
+        return [*lost, *running.values()]
+    finally:
+        _let_go(executor, running)
+
+
+def _tell(running: dict[Future[Outcome], str], progress: Progress, told: Told) -> None:
+    progress.running = tuple(running.values())
+    told(progress)
+
+
+def _let_go(executor: Executor, running: Iterable[Future[Outcome]]) -> None:
+    """End an executor. Where jobs are running still, nobody waits for what comes of them: their processes end, too."""
+    abandoned = [future for future in running if not future.cancel() and not future.done()]
+    processes = list((getattr(executor, "_processes", None) or {}).values())
+    executor.shutdown(wait=False)
+    if abandoned:
+        for process in processes:
+            process.terminate()
 
 
 def _is_lost(future: Future[Outcome]) -> bool:
     """Say whether a job has gone with its worker: a process of this machine, or one of a Dask cluster."""
     error = future.exception()
-    return isinstance(error, BrokenProcessPool) or type(error).__name__ in ("KilledWorker", "FutureCancelledError")
+    return isinstance(error, BrokenExecutor) or type(error).__name__ in ("KilledWorker", "FutureCancelledError")
 
 
 def cores() -> int:

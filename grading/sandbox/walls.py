@@ -32,8 +32,11 @@ def wrapped(
     Raises
     ------
     SandboxError
-        Where bubblewrap is not installed.
+        Where bubblewrap is not installed, or a folder to be hidden is not there: what it holds may lie elsewhere.
     """
+    if missing := [path for path in hidden if not Path(path).is_dir()]:
+        remedy = "name the folder as it is on the machine that runs the notebook, or leave it out of `hidden`"
+        raise SandboxError(f"the folder {missing[0]} was to be hidden and does not exist", remedy)
     return [
         bubblewrap(),
         *_namespaces(),
@@ -49,7 +52,7 @@ def wrapped(
             for word in ("--perms", "0444", "--ro-bind-data", str(number), path)
         ),
         *(word for path in readable_paths() for word in ("--ro-bind", path, path)),
-        *(word for path in hidden if Path(path).is_dir() for word in ("--tmpfs", path, "--remount-ro", path)),
+        *(word for path in hidden for word in ("--tmpfs", path, "--remount-ro", path)),
         *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/", "--clearenv"),
         *(word for name, text in environment.items() for word in ("--setenv", name, text)),
         "--",

@@ -152,3 +152,10 @@ def test_an_interpreter_in_an_environment_of_its_own_names_both_folders(tmp_path
     assert all(
         any(Path(path).is_relative_to(folder) for folder in shown) for path in (tmp_path / "own", sys.base_prefix)
     )
+
+
+def test_a_folder_that_can_not_be_hidden_is_no_wall_less(tmp_path: Path) -> None:
+    """As where a worker's packages lie elsewhere than those of whoever named the folder."""
+    missing = str(tmp_path / "exams")
+    with pytest.raises(SandboxError, match="exams was to be hidden and does not exist"):
+        walls.wrapped(["program"], {}, dict.fromkeys(SETTINGS_FILES, 9), (missing,))
