@@ -47,9 +47,27 @@ def copy_course(root: Path, part: str = PART) -> Path:
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
-    root = copy_course(tmp_path_factory.mktemp("course"))
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A course with its release, and nobody's work; to be copied."""
+    root = copy_course(tmp_path_factory.mktemp("released"))
     build(PART, root)
+    return root
+
+
+def copy_of(root: Path, folder: Path) -> Path:
+    return shutil.copytree(root, folder, dirs_exist_ok=True)
+
+
+def hand_in(root: Path, notebook: nbformat.NotebookNode) -> None:
+    """Put a notebook where that of a student called one belongs."""
+    folder = root / "submitted" / "one" / PART
+    folder.mkdir(parents=True)
+    nbformat.write(notebook, folder / notebook_path("release", PART).name)
+
+
+@pytest.fixture(scope="module")
+def course(released: Path, tmp_path_factory: pytest.TempPathFactory) -> Course:
+    root = copy_of(released, tmp_path_factory.mktemp("course"))
     write(PART, root)
     log = nbgrader("autograde", PART, root=root)
     nbgrader("generate_feedback", PART, root=root)
@@ -66,15 +84,10 @@ def test_every_cell_of_the_sample_class_gets_its_score(course: Course, student: 
 
 
 @pytest.fixture(scope="module")
-def sandboxed(course: Course, tmp_path_factory: pytest.TempPathFactory) -> Course:
+def sandboxed(released: Path, tmp_path_factory: pytest.TempPathFactory) -> Course:
     """Some of the class, graded by the same commands with every submission in a sandbox."""
-    root = tmp_path_factory.mktemp("sandboxed")
-    shutil.copytree(course.root, root, dirs_exist_ok=True)
-    shutil.rmtree(root / "autograded")
-    (root / "gradebook.db").unlink()
-    for student in classroom(PART)[4:]:  # the engine grades the whole class in the sandbox
-        shutil.rmtree(root / "submitted" / student.id)
-    build(PART, root)
+    root = copy_of(released, tmp_path_factory.mktemp("sandboxed"))
+    write(PART, root, every=4)  # the engine grades the whole class in the sandbox
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTER_DEFAULT_PROVISIONER_NAME", "sandbox")
         log = nbgrader("autograde", PART, root=root)
@@ -115,8 +128,7 @@ def test_the_demo_notices_a_wrong_score_and_a_missing_one(course: Course) -> Non
 
 
 def test_a_regrade_that_fails_does_not_leave_the_old_score_standing(course: Course, tmp_path: Path) -> None:
-    root = tmp_path / "course"
-    shutil.copytree(course.root, root)
+    root = copy_of(course.root, tmp_path)
     name = notebook_path("release", PART).name
     (root / "submitted" / "sample-amara" / PART / name).write_text("{ no notebook", encoding="utf-8")
     nbgrader("autograde", PART, "--student=sample-amara", "--force", root=root, check=False)
@@ -172,13 +184,10 @@ def test_every_verdict_names_its_seed_and_all_students_share_it(course: Course) 
     assert len(seeds) == 1
 
 
-def test_a_seed_can_be_given(course: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_seed_can_be_given(released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADING_SEED", "20261122")
-    root = copy_course(tmp_path)
-    build(PART, root)
-    folder = root / "submitted" / "one" / PART
-    folder.mkdir(parents=True)
-    nbformat.write(fill(PART, {}), folder / notebook_path("release", PART).name)
+    root = copy_of(released, tmp_path)
+    hand_in(root, fill(PART, {}))
     nbgrader("autograde", PART, root=root)
     text = (root / "autograded" / "one" / PART / notebook_path("release", PART).name).read_text(encoding="utf-8")
     assert "(seed 20261122)" in text
@@ -247,23 +256,19 @@ def test_a_manual_score_survives_a_regrade(course: Course) -> None:
     assert cell.score == 6.5
 
 
-def test_a_deleted_test_cell_comes_back(course: Course, tmp_path: Path) -> None:
-    root = copy_course(tmp_path)
-    build(PART, root)
+def test_a_deleted_test_cell_comes_back(released: Path, tmp_path: Path) -> None:
+    root = copy_of(released, tmp_path)
     (student,) = (student for student in classroom(PART) if student.name == "amara")
     notebook = fill(PART, student.cells)
     notebook.cells = [cell for cell in notebook.cells if cell.id != "test-mlp-backward"]
-    folder = root / "submitted" / "one" / PART
-    folder.mkdir(parents=True)
-    nbformat.write(notebook, folder / notebook_path("release", PART).name)
+    hand_in(root, notebook)
     nbgrader("autograde", PART, root=root)
     (found,) = submissions(PART, root)
     assert found.points() == 85
 
 
 def test_removing_the_sample_class_leaves_real_students_alone(course: Course, tmp_path: Path) -> None:
-    root = tmp_path / "course"
-    shutil.copytree(course.root, root)
+    root = copy_of(course.root, tmp_path)
     kept = root / "submitted" / "a-real-student" / PART
     shutil.copytree(root / "submitted" / "sample-amara" / PART, kept)
     with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as gradebook:
