@@ -162,5 +162,5 @@ def _ways_on(path: Path) -> str:
         f"  1. Put the file into {path.parent}, under the name {path.name}.\n"
         f"     TORCH_HOME names another home for it: %env TORCH_HOME=<folder>, with hub/checkpoints/ inside.\n"
         f"  2. Work with weights that stand in for them, offline (random ones: accuracies will be lower):\n"
-        f'     prepare_weights("stand-in")'
+        f'     weights = backbones.prepare_weights("stand-in")'
     )

@@ -113,7 +113,7 @@ def sklearn_wrapper(names: Names) -> None:
     fitted = model.fit(X, y)
     expect(fitted is model, "fit to return the estimator itself", type(fitted).__name__, "return self")
     predicted = np.asarray(model.predict(X))
-    expect(predicted.shape == (40,), "one label a sample", f"shape {predicted.shape}", "predict returns (n,).")
+    expect(predicted.shape == (40,), "one label per sample", f"shape {predicted.shape}", "predict returns (n,).")
     expect(np.isin(predicted, y), "labels 'cat' and 'dog'", f"{predicted[:3]}", "Translate back by classes_.")
     score = float(model.score(X, y))
     expect(

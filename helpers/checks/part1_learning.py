@@ -132,7 +132,7 @@ def mlp_momentum(names: Names) -> None:
     hints=(
         "Two loops: over epochs, and inside it over the batches.",
         "`range(0, n, batch_size)` gives the starts of all batches; a slice that runs past the end is simply shorter.",
-        "Draw one permutation an epoch and index X and y by the same piece of it. X_train itself stays as it is.",
+        "Draw one permutation per epoch and index X and y by the same piece of it. X_train itself stays as it is.",
     ),
 )
 def mlp_train(names: Names) -> None:
@@ -152,7 +152,7 @@ def mlp_train(names: Names) -> None:
     answer = net.train(X_given, y_given, X[:5], y[:5], epochs=4, batch_size=4)
     expect(
         isinstance(answer, tuple | list) and len(answer) == 2 and all(np.shape(part) == (4,) for part in answer),
-        "two lists of four numbers, one an epoch",
+        "two lists of four numbers, one per epoch",
         type(answer).__name__ if not isinstance(answer, tuple) else f"shapes {[np.shape(part) for part in answer]}",
         "Return (train_losses, val_accuracies).",
     )
@@ -170,7 +170,7 @@ def mlp_train(names: Names) -> None:
     epochs = [rows[start : start + 11] for start in range(0, 44, 11)]
     expect(
         all(sorted(epoch) == list(range(11)) for epoch in epochs),
-        "every sample once an epoch",
+        "every sample once per epoch",
         "some twice, some never",
         "A permutation holds each row number once.",
     )

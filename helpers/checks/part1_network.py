@@ -85,7 +85,7 @@ def mlp_activations(names: Names) -> None:
     expect(slope == [[0, 0, 1]], "slopes (0, 0, 1) at (-2, 0, 3)", f"{slope.ravel()}", "At 0 we agreed on 0.")
 
     softmax = _method(names, "softmax")
-    ordinary = expect_array(softmax(np.array([[2.0, 1.0, 0.0], [0, 0, 0]])), "softmax(x)", (2, 3), "One row a sample.")
+    ordinary = expect_array(softmax(np.array([[2.0, 1.0, 0.0], [0, 0, 0]])), "softmax(x)", (2, 3), "A row per sample.")
     expect(
         np.isclose(ordinary.sum(axis=1), 1),
         "rows that sum to 1",
@@ -116,7 +116,7 @@ def mlp_forward(names: Names) -> None:
     """Shape, probabilities, and what is kept."""
     net = small_network(names)
     X, _ = small_batch()
-    probabilities = expect_array(net.forward(X), "forward(X)", (6, 3), "One row a sample, one column a class.")
+    probabilities = expect_array(net.forward(X), "forward(X)", (6, 3), "One row per sample, one column per class.")
     expect(
         np.isclose(probabilities.sum(axis=1), 1, atol=1e-5),
         "rows that sum to 1",
@@ -153,7 +153,7 @@ def mlp_forward(names: Names) -> None:
     needs=("MLPFromScratch",),
     hints=(
         "Only one probability of each row matters: that of the true class.",
-        "`y_pred[np.arange(n), y_true]` picks one number a row.",
+        "`y_pred[np.arange(n), y_true]` picks one number per row.",
     ),
 )
 def mlp_loss(names: Names) -> None:
@@ -187,7 +187,7 @@ def mlp_predict(names: Names) -> None:
     """The position of the largest probability of each row."""
     net = small_network(names)
     X, _ = small_batch()
-    predicted = expect_array(net.predict(X), "predict(X)", (6,), "One label a sample, no probabilities.")
+    predicted = expect_array(net.predict(X), "predict(X)", (6,), "One label per sample, no probabilities.")
     expect(
         predicted == np.argmax(np.asarray(net.forward(X)), axis=1),
         "the class of the largest probability",

@@ -75,7 +75,7 @@ def cnn_forward(names: Names) -> None:
     model = expect_module(names["SimpleCNN"](), "SimpleCNN()").eval()
     images = some_images(3)
     with torch.no_grad():
-        logits = expect_tensor(model(images), "the answer to 3 images", (3, 10), "One row an image.")
+        logits = expect_tensor(model(images), "the answer to 3 images", (3, 10), "One row per image.")
         expect_tensor(model(images[:1]), "the answer to one image", (1, 10), "Is the size of the batch fixed?")
         expect(not np.allclose(logits[0], logits[1]), "other logits for another image", "the same", "Is x used?")
         sums = np.exp(logits).sum(axis=1)
@@ -103,8 +103,8 @@ def embedding_mlp(names: Names) -> None:
     _expect_parameters(model, 24_380, [(30, 784), (20, 30), (10, 20)], "784 → 30 → 20 → 10.")
     images = some_images(8)
     with torch.no_grad():
-        features = expect_tensor(model.features20(images), "features20 of 8 images", (8, 20), "One row an image.")
-        logits = expect_tensor(model(images), "the answer to 8 images", (8, 10), "One row an image.")
+        features = expect_tensor(model.features20(images), "features20 of 8 images", (8, 20), "One row per image.")
+        logits = expect_tensor(model(images), "the answer to 8 images", (8, 10), "One row per image.")
         last = next(parameter for parameter in model.parameters() if parameter.shape == (10, 20))
         last.zero_()
         constant = model(images).numpy()

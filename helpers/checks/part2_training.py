@@ -63,7 +63,7 @@ def _watched(seed: int = 0) -> Watched:
 
 
 def expect_history(history: Any, epochs: int, lists: tuple[str, ...] = LISTS) -> dict[str, np.ndarray]:
-    """Return the lists of a history as arrays, once all are there, of one number an epoch."""
+    """Return the lists of a history as arrays, once all are there, of one number per epoch."""
     expect(isinstance(history, dict), "a dict of lists", type(history).__name__, "Is there a `return history`?")
     missing = [name for name in lists if name not in history]
     expect(not missing, f"the lists {', '.join(lists)}", f"no {missing}", "The names count, letter by letter.")
@@ -245,7 +245,7 @@ def lr_scheduling(names: Names) -> None:
     halved = np.flatnonzero(np.diff(lr) < 0) + 2
     ratio = float(lr[halved[0] - 1] / lr[0])
     expect(abs(ratio - 0.5) < 1e-6, "half the rate for factor=0.5", f"{ratio:g} of it", "Pass factor on.")
-    look = "patience=1 forgives one bad epoch, the second cuts. Is the scheduler told once an epoch?"
+    look = "patience=1 forgives one bad epoch, the second cuts. Is the scheduler told once per epoch?"
     came = f"lower rates from the epochs {halved.tolist()}"
     expect(halved.tolist() == [4, 6], "lower rates from the epochs 4 and 6, for patience=1", came, look)
 

@@ -56,10 +56,10 @@ def extract_features(names: Names) -> None:
     features, labels, seconds = result
     attached = isinstance(features, torch.Tensor) and features.requires_grad
     expect(not attached, "features cut off from the graph", "a gradient is noted", "torch.no_grad()")
-    table = expect_array(features, "features", (11, 4), "One row an image, in one array.")
+    table = expect_array(features, "features", (11, 4), "One row per image, in one array.")
     came = str(getattr(features, "dtype", type(features))).removeprefix("torch.")
     expect(came == "float32", "features in float32", came, "Leave the dtype as the backbone gives it.")
-    order = expect_array(labels, "labels", (11,), "One label an image.").astype(int)
+    order = expect_array(labels, "labels", (11,), "One label per image.").astype(int)
     n_seen = sum(len(batch) for batch in backbone.seen)
     expect(n_seen == 11, "each of 11 images through the backbone once", f"{n_seen} images", "One pass over the loader.")
     expect(not any(backbone.modes), "eval mode", "train mode", "backbone.eval() before the loop.")

@@ -95,7 +95,7 @@ def transfer_forward(names: Names) -> None:
     model = _model(names).to(CPU).eval()
     images = _some_images(3)
     with torch.no_grad():
-        logits = expect_tensor(model(images), "the answer to 3 images", (3, 10), "One row an image.")
+        logits = expect_tensor(model(images), "the answer to 3 images", (3, 10), "One row per image.")
         expect_tensor(model(images[:1]), "the answer to one image", (1, 10), "Is the size of the batch fixed?")
         expect_tensor(model(_some_images(2, 40)), "the answer to images of 40 × 40", (2, 10), "Is 28 fixed somewhere?")
         front = [layer for layer in _front(model) if layer.weight.shape == (3, 1, 1, 1)]

@@ -265,9 +265,9 @@ def progressive_unfreezing(names: Names) -> None:
     history = names["progressive_unfreezing"](model, _loader(TRAIN), _loader(VAL), phases, device=CPU)
     expect_history(history, 3, (*LISTS, "phase"))
     numbers = [int(phase) for phase in history["phase"]]
-    look = "One number an epoch, one more with each phase."
+    look = "One number per epoch, one more with each phase."
     expect(numbers in ([0, 1, 1], [1, 2, 2]), "phase 1, 2, 2 for epochs 1 + 2", f"{numbers}", look)
-    expect(model.opened == [0, 2], "blocks opened: 0, then 2", f"{model.opened}", "unfreeze_layers, once a phase.")
+    expect(model.opened == [0, 2], "blocks opened: 0, then 2", f"{model.opened}", "unfreeze_layers, once per phase.")
     _expect_frozen(model, before, N_BLOCKS - 2)
     _expect_learning(model.blocks()[-1], before[-1], "the blocks that the second phase opens")
     _expect_modes(model)

@@ -314,7 +314,7 @@ def test_formgrader_shows_answer_question_and_guide_together(course: Course, ser
     assert [assignment["name"] for assignment in listing] == [PART]
     page = requests.get(f"{server}/formgrader/submissions/{identity}/", timeout=60).text
     question = page.index("You advise a post office")
-    model = page.index("The network needs O(n·d·h) an epoch")
+    model = page.index("The network needs O(n·d·h) per epoch")
     guide = page.index("extrapolation to 2 million")
     answer = page.index("I would ship the network, unless")
     assert question < model < guide < answer

@@ -54,7 +54,7 @@ MISTAKES = [
     ("cnn-forward", "nn.Linear(128, 10)", "nn.Linear(128, 10), nn.Softmax(dim=1)", "probabilities"),
     ("cnn-forward", "nn.Linear(128, 10)", "nn.Linear(128, 10), nn.LogSoftmax(dim=1)", "logarithms"),
     ("cnn-forward", "nn.Dropout(0.5),", "", "dropout in train mode"),
-    ("cnn-forward", "self.features(x))", "self.features(x)[:1])", "One row an image"),
+    ("cnn-forward", "self.features(x))", "self.features(x)[:1])", "One row per image"),
     ("train-learns", "optimizer.step()", "pass", "the given model to be trained"),
     ("train-learns", "optim.Adam(model.parameters(), lr=learning_rate)", "optim.Adam(model.parameters())", "Adam's"),
     ("train-learns", "optim.Adam", "optim.SGD", "Adam's first step"),

@@ -77,7 +77,7 @@ def test_where_the_server_stays_away_the_error_names_both_ways_on(server):
     assert "503" in text
     assert server.path.name in text
     assert str(server.path.parent) in text
-    assert 'prepare_weights("stand-in")' in text
+    assert 'weights = backbones.prepare_weights("stand-in")' in text
     assert not server.path.exists()
 
 
