@@ -271,7 +271,7 @@ def _let_go(executor: Executor, running: Iterable[Future[Outcome]]) -> None:
     executor.shutdown(wait=False)
     if abandoned:
         for process in processes:
-            process.terminate()
+            process.kill()  # less would be taken for a wish to clean up, by nbclient, which then goes on
 
 
 def _is_lost(future: Future[Outcome]) -> bool:

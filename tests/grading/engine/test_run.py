@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ProcessPoolExecutor
@@ -20,7 +21,8 @@ ASSIGNMENT = Assignment("toy", "toy", "{}", "{}")
 
 
 def graded_or_lost(job: Job) -> Outcome:
-    """Grade, as students' names say: `killer` ends its worker, and `endless` comes to no end."""
+    """Grade, as students' names say: `killer` ends its worker, and `endless` comes to no end, whoever asks for it."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(600 if job.student == "endless" else 0.2)
     if job.student == "killer":
         os._exit(1)
