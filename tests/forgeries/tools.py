@@ -71,7 +71,10 @@ def graded(
     limits: Mapping[str, int] | None = None,
     most_seconds: float = 60,
 ) -> Outcome:
-    """Grade a submission as the engine does: there is an outcome, within bounded time, and no failure of the engine."""
+    """Grade a submission as the engine does: there is an outcome, within bounded time, and no failure of the engine.
+
+    Nor of the attack: one that falls over because of a name that is no more attacks nothing.
+    """
     assignment = small(tests)
     content = {f"{assignment.name}.ipynb": nbformat.writes(notebook).encode(), **(files or {})}
     settings = {**SETTINGS, "limits": dict(limits)} if limits else SETTINGS
@@ -81,6 +84,7 @@ def graded(
     assert (outcome.status, outcome.failures) == ("graded", {}), told
     assert set(scores(outcome)) == set(tests)
     assert monotonic() - started < most_seconds
+    assert not [cell.outputs for cell in _cells(outcome) if "Traceback" in str(cell.get("outputs"))], "a slip of ours"
     return outcome
 
 
