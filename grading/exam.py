@@ -257,13 +257,6 @@ def _own_torch(torch: Any, seed: int, stack: contextlib.ExitStack) -> None:
     torch.set_default_dtype(torch.float32)
 
 
-def load_exams(package: str = "grading.exams") -> dict[str, Exam]:
-    """Import every module of a package and return all registered exams by id."""
-    for _ in _modules(package):
-        pass
-    return dict(_EXAMS)
-
-
 def _modules(package: str) -> Iterator[str]:
     """Import the modules of a package one after another."""
     parent = importlib.import_module(package)

@@ -295,8 +295,9 @@ def _scatter_digits(panel: Axes, points: NDArray[Any], labels: NDArray[Any]) -> 
         panel.annotate(str(label), place, color=colour, **CENTRE_LABEL)
 
 
-def _apart(places: NDArray[Any], extent: NDArray[Any], distance: float = 0.065) -> NDArray[Any]:
+def _apart(places: NDArray[Any], extent: NDArray[Any]) -> NDArray[Any]:
     """Push labels away from each other until none lies nearer than a fraction of the panel."""
+    distance = 0.065
     scaled = places / np.where(extent > 0, extent, 1)
     for _ in range(50):
         offsets = scaled[:, None] - scaled[None]

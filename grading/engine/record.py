@@ -27,7 +27,7 @@ from grading.engine.assignment import further_files
 from grading.engine.intake import files_of
 from grading.engine.job import Outcome
 
-__all__ = ["GradebookError", "Recorder", "files_of"]
+__all__ = ["GradebookError", "Recorder"]
 
 _Row = TypeVar("_Row", Grade, Comment)
 _PATIENCE_SECONDS = 120.0

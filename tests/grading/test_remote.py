@@ -8,7 +8,6 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +16,22 @@ from lying import GARBAGE, Lying
 from serving import in_a_fork, listening, remote_verdict
 
 from grading.encoder import encode_value
-from grading.exam import Exam, Verdict, load_exams, run
+from grading.exam import Exam, Verdict, find, run
 from grading.handle import Session, SessionLost, Student, in_process
 from grading.remote import UNASKED, OverSocket, connect, seed_over_there
 from grading.serve import LENGTH
 from grading.wire import HEADER, Unreadable, encode_request
-from helpers import stand_ins
-from tests.samples import Cells, exchange, namespace, solution_cells
+from tests.samples import exchange, names_of, solution_cells
 from tests.samples.cases import Mutant
-from tests.samples.catalogue import BASE, MUTANTS, REFERENCE, TESTS_OF
+from tests.samples.catalogue import BASE, MUTANTS, PARTS, TESTS_OF, exams_of, reference
 
 SECONDS = 0.5
 LONG = 10 * SECONDS
 """What a busy machine may make of `SECONDS`, and still far from for ever."""
 REQUEST = encode_request(("name", "x"), lambda _: None)
 FIVE = encode_value(5.0, None)  # type: ignore[arg-type]
-EXAMS = {key: exam for key, exam in load_exams().items() if exam.module.startswith("grading.exams.part")}
-
-
-@pytest.fixture(autouse=True)
-def weights_of_grading(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let torchvision find the stand-ins, as in grading."""
-    monkeypatch.setenv("TORCH_HOME", "")  # put back after the test, whatever stands in for it now
-    stand_ins.install()
+EXAMS = {exam_id: find(exam_id) for part in PARTS for exam_id in exams_of(part)}
+pytestmark = pytest.mark.usefixtures("weights_of_grading")
 
 
 # --- an evil peer -----------------------------------------------------------------------------------------------------
@@ -232,19 +224,8 @@ def test_the_seed_over_there_tells_nothing_of_another_exam() -> None:
     assert not seeds & set(range(1000))
 
 
-def names_of(part: str, cells: Cells) -> dict[str, object]:
-    names = namespace(part, cells)
-    assert "_errors" not in names, names["_errors"]
-    return names
-
-
 def found(verdict: Verdict) -> tuple[float, list[tuple[str, bool, str]]]:
     return verdict.score, [(reason.idea, reason.earned, reason.kind) for reason in verdict.reasons]
-
-
-@cache
-def reference(part: str) -> dict[str, object]:
-    return names_of(part, REFERENCE[part])
 
 
 def part_of(exam: Exam) -> str:
