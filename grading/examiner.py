@@ -21,7 +21,8 @@ from typing import Any
 
 from grading.exam import WHOLE, Exam, Reason, Verdict, find, run
 from grading.handle import Session, SessionLost, Student
-from grading.remote import READY_SECONDS, connect, seed_over_there
+from grading.remote import READY_SECONDS, connect
+from grading.sandbox.policy import ONE_THREAD
 
 _ANSWER_SECONDS = 120.0
 _ALL_ANSWERS_SECONDS = 300.0
@@ -33,7 +34,7 @@ _MEMORY_BYTES = 4 << 30
 _ENVIRONMENT = {
     "PYTHONSAFEPATH": "1",
     # Each submission has an examiner: threads of theirs would only wait for each other, and at full speed.
-    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+    **ONE_THREAD,
 }
 NOBODY = "a kernel that answers"
 """What was expected where no exam took place."""
@@ -100,11 +101,6 @@ class Examiner:
         self._process.kill()
         self._process.join()
         self._process.close()
-
-
-def seed_for(exam_id: str, seed: int) -> int:
-    """Return the seed that the submission's side of an exam gets."""
-    return seed_over_there(exam_id, seed)
 
 
 def _context(exams: str) -> ForkServerContext:

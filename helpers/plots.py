@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .comparisons import comparison_bars, confusion_matrices, fold_scores, scaling_curves
 from .maps import feature_maps
+from .sources import SIDE
 from .style import COLOURS, FAINT, INK, RIGHT, WRONG, light_grid, line_style, new_figure, sparing, use_style
 
 __all__ = [
@@ -31,7 +32,6 @@ __all__ = [
     "use_style",
 ]
 
-SIDE = 28
 CENTRE_LABEL: dict[str, Any] = {
     "fontsize": 17,
     "fontweight": "bold",

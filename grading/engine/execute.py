@@ -22,9 +22,9 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from grading.exam import Reason, Verdict
-from grading.examiner import NOBODY, Examiner, ExaminerLostError, seed_for
-from grading.remote import READY_SECONDS, UNASKED
+from grading.exam import WHOLE, Reason, Verdict
+from grading.examiner import NOBODY, Examiner, ExaminerLostError
+from grading.remote import READY_SECONDS, UNASKED, seed_over_there
 from grading.sandbox.manager import SandboxKernelManager
 from grading.sandbox.policy import Limits
 
@@ -173,7 +173,7 @@ class _Run:
         assert kernel is not None
         for attempt in ("first", "second"):
             provisioner.exam(begins=True)
-            request = kernel.session.msg("exam_request", {"seed": seed_for(exam_id, self._seed)})
+            request = kernel.session.msg("exam_request", {"seed": seed_over_there(exam_id, self._seed)})
             kernel.shell_channel.send(request)
             try:
                 verdict = await asyncio.to_thread(self._judge, exam_id, provisioner.exam_address)
@@ -243,7 +243,7 @@ class _Run:
                 continue
             points = self._points[exam_id]
             reason = Reason(
-                "the whole test", points, False, "a notebook that runs up to here", result.ended or "no answer",
+                WHOLE, points, False, "a notebook that runs up to here", result.ended or "no answer",
                 "run your notebook from top to bottom after a restart", "error",
             )  # fmt: skip
             result.verdicts[exam_id] = Verdict(exam_id, points, 0.0, (reason,), self._seed, 0.0)

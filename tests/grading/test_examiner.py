@@ -14,7 +14,7 @@ import psutil
 import pytest
 from serving import listening
 
-from grading.examiner import NOBODY, Examiner, ExaminerLostError, seed_for
+from grading.examiner import NOBODY, Examiner, ExaminerLostError
 
 EXAMS = "toy_exams"
 NAMES = {"double": lambda x: 2 * x, "add": lambda x, y: x + y}
@@ -156,11 +156,6 @@ def test_examiners_end_with_the_engine_that_was_killed(tmp_path: Path) -> None:
     while psutil.pid_exists(number) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not psutil.pid_exists(number)
-
-
-def test_the_seed_over_there_is_another_one() -> None:
-    assert seed_for("play-add", 1) != seed_for("play-add", 2) != 1
-    assert seed_for("play-add", 1) != seed_for("play-double", 1)
 
 
 def test_an_examiner_computes_on_one_thread(examiner: Examiner) -> None:
