@@ -28,9 +28,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from grading.handle import SessionLost, Student, StudentError
+from grading.handle import SessionLostError, Student, StudentError
 from grading.judge import Fail
-from grading.wire import AuthoringError, Unreadable, printable
+from grading.wire import AuthoringError, UnreadableError, printable
 
 Kind = Literal["passed", "fail", "error", "not attempted", "unexpected"]
 WHOLE = "the whole test"  # the one idea of an exam that is not split
@@ -142,7 +142,7 @@ def idea(name: str, points: float) -> Iterator[None]:
     card.open_idea = True
     try:
         yield
-    except (AuthoringError, SessionLost):
+    except (AuthoringError, SessionLostError):
         raise
     except Exception as error:
         card.reasons.append(_lost(name, points, error))
@@ -211,10 +211,10 @@ def _lost(name: str, points: float, error: Exception) -> Reason:
         came = printable(f"{error}{place}")
         hint = "run your own code on a small example"
         return Reason(name, points, False, "code that runs", came, hint, "error")
-    if isinstance(error, SessionLost):
+    if isinstance(error, SessionLostError):
         came = f"the code gave no answer: {error}"
         return Reason(name, points, False, "an answer in time", printable(came), kind="error")
-    came = f"{'an answer' if isinstance(error, Unreadable) else 'something'} of an unexpected form"
+    came = f"{'an answer' if isinstance(error, UnreadableError) else 'something'} of an unexpected form"
     detail = printable(f"{type(error).__name__}: {_text(error)}")
     hint = "compare what your code returns with the task's statement: types and shapes"
     return Reason(name, points, False, "an answer as the task states it", came, hint, "unexpected", detail)

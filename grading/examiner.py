@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from grading.exam import WHOLE, Exam, Reason, Verdict, find, run
-from grading.handle import Session, SessionLost, Student
+from grading.handle import Session, SessionLostError, Student
 from grading.remote import READY_SECONDS, connect
 from grading.sandbox.policy import ONE_THREAD
 
@@ -156,10 +156,10 @@ def _without_main() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _within(cpu_seconds: float) -> Iterator[None]:
-    """End what is going on by `SessionLost` where it takes too much CPU time."""
+    """End what is going on by `SessionLostError` where it takes too much CPU time."""
 
     def end(number: int, frame: Any) -> None:
-        raise SessionLost(f"judging its answers took more than {cpu_seconds:g} seconds")
+        raise SessionLostError(f"judging its answers took more than {cpu_seconds:g} seconds")
 
     signal.signal(signal.SIGPROF, end)
     signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
@@ -190,7 +190,7 @@ def _judge(exam: Exam, seed: int, address: str, ready_seconds: float, cpu_second
     """Return the verdict, and why the conversation ended before the exam did, if so."""
     try:
         transport = connect(address, _ANSWER_SECONDS, _ALL_ANSWERS_SECONDS, ready_seconds=ready_seconds)
-    except SessionLost as error:
+    except SessionLostError as error:
         reason = Reason(WHOLE, exam.points, False, NOBODY, str(error), kind="error")
         return Verdict(exam.id, exam.points, 0.0, (reason,), seed, 0.0), ""
     with transport, _within(cpu_seconds):

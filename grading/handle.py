@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from grading.agent import InProcess
 from grading.decoder import decode_answer
 from grading.excerpt import excerpt
-from grading.wire import AuthoringError, Opaque, Raised, Unreadable, encode_request
+from grading.wire import AuthoringError, Opaque, Raised, UnreadableError, encode_request
 
 Transport = Callable[[bytes], bytes]
 MAX_RECEIVED = 256 << 20
@@ -36,7 +36,7 @@ class StudentError(Exception):
         self.kind, self.text, self.line, self.where = kind, text, line, where
 
 
-class SessionLost(Exception):  # noqa: N818 (says what happened, not that somebody erred)
+class SessionLostError(Exception):
     """The student's side answers no more: it died, ran out of its time or talked beyond all bounds."""
 
 
@@ -46,7 +46,7 @@ class Session:
     Parameters
     ----------
     transport
-        Takes an encoded request, returns the encoded answer; raises `SessionLost` when there is none.
+        Takes an encoded request, returns the encoded answer; raises `SessionLostError` when there is none.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -60,9 +60,9 @@ class Session:
         ------
         StudentError
             If answering raised an exception over there.
-        Unreadable
+        UnreadableError
             If the answer is outside the format.
-        SessionLost
+        SessionLostError
             If none came.
         AuthoringError
             If the request can't be sent.
@@ -70,7 +70,7 @@ class Session:
         frame = self._transport(encode_request(request, self._identify))
         self._received += len(frame)
         if self._received > MAX_RECEIVED:
-            raise SessionLost("the answers take too much memory")
+            raise SessionLostError("the answers take too much memory")
         answer = decode_answer(frame, lambda opaque: Ref(self, opaque))
         if isinstance(answer, Raised):
             raise StudentError(answer.kind, answer.text, answer.line, answer.where)
@@ -209,7 +209,7 @@ def size(ref: Any) -> int:
     """Return ``len`` of what a reference points to, or of a value."""
     found = _session(ref).ask("size", ref) if type(ref) is Ref else len(ref)
     if type(found) is not int or found < 0:
-        raise Unreadable("a size is a whole number")
+        raise UnreadableError("a size is a whole number")
     return found
 
 

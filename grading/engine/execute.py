@@ -27,6 +27,7 @@ from grading.examiner import NOBODY, Examiner, ExaminerLostError
 from grading.remote import READY_SECONDS, UNASKED, seed_over_there
 from grading.sandbox.manager import SandboxKernelManager
 from grading.sandbox.policy import Limits
+from grading.wire import UnreadableError
 
 _REPLY_SECONDS = 15.0
 _LEAST_PATIENCE_SECONDS = 2.0
@@ -264,7 +265,8 @@ def suspicions(verdict: Verdict, lost: str) -> list[str]:
     It never speaks unasked, and never writes what can't be read. Whoever takes its place with care is not found out.
     """
     found = [f"{verdict.exam_id}: {UNASKED}"] if lost == UNASKED else []
-    details = dict.fromkeys(reason.detail for reason in verdict.reasons if reason.detail.startswith("Unreadable"))
+    forged = f"{UnreadableError.__name__}: "
+    details = dict.fromkeys(reason.detail for reason in verdict.reasons if reason.detail.startswith(forged))
     return found + [f"{verdict.exam_id}: an answer was forged: no value is written like that ({it})" for it in details]
 
 

@@ -12,7 +12,7 @@ from lying import GARBAGE, lying_sessions
 
 from grading import exam as exams
 from grading.exam import WHOLE, Exam, Verdict, exam, find, idea, run
-from grading.handle import Session, SessionLost, Student, in_process
+from grading.handle import Session, SessionLostError, Student, in_process
 from grading.judge import Fail, array, close, number, ok
 from grading.wire import AuthoringError
 
@@ -116,7 +116,7 @@ def test_without_ideas_all_or_nothing():
 
 def test_a_lost_session_ends_the_exam():
     def transport(request):
-        raise SessionLost("30 CPU seconds")
+        raise SessionLostError("30 CPU seconds")
 
     def body(student, rng):
         with idea("first", 2):

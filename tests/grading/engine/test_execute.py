@@ -113,6 +113,11 @@ def test_what_a_notebook_puts_in_the_place_of_what_it_found_is_noticed(cell: str
     assert done.verdicts[DOUBLE].score == 2 or named
 
 
+def test_an_answer_that_no_agent_writes_is_noticed() -> None:
+    done = run(RIGHT, "import msgpack; msgpack.packb = lambda tree, **more: b'\\xc1'", DOUBLE)
+    assert any(told.startswith(f"{DOUBLE}: an answer was forged") for told in done.suspicions)
+
+
 @pytest.mark.parametrize(
     "claim", ["5", "None", "'x' * 10 ** 6", "{'a': 1}", "[5, None, 'a\\x1b[31mb', ['x'], 'y' * 500] * 9"]
 )
