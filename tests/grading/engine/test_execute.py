@@ -21,6 +21,7 @@ from grading.engine.execute import Execution, KernelLostError, execute
 from grading.engine.job import Job, Outcome, grade
 from grading.exam import Verdict
 from grading.sandbox import launch
+from tests.tools import eventually
 
 HIDDEN = [str(Path(grading.__file__).parent / "exams")]
 POINTS = {
@@ -281,10 +282,7 @@ def test_no_process_is_left_behind() -> None:
     run(RIGHT, DOUBLE)
     before = {process.pid for process in psutil.Process().children(recursive=True)}
     run(RIGHT, "play-fatal", DOUBLE, "import subprocess; subprocess.Popen(['sleep', '1000'])")
-    deadline = time.monotonic() + 10
-    while (left := _living(before)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert left == []
+    assert eventually(lambda: not _living(before)), _living(before)
 
 
 def _living(before: set[int]) -> list[psutil.Process]:
