@@ -16,7 +16,7 @@ from grading.wire import (
     MAX_TEXT,
     Opaque,
     Raised,
-    Unreadable,
+    UnreadableError,
     are_labels,
     frame_sizes,
     plausible,
@@ -29,12 +29,12 @@ def decode_answer(frame: bytes, make_ref: Callable[[Opaque], Any]) -> Any:
 
     Raises
     ------
-    Unreadable
+    UnreadableError
         For everything that is not a frame of the format within its bounds; nothing else, whatever the bytes.
     """
     tree_size, buffers_size = frame_sizes(frame[: HEADER.size])
     if len(frame) != HEADER.size + tree_size + buffers_size:
-        raise Unreadable("the answer is not as long as it says")
+        raise UnreadableError("the answer is not as long as it says")
     try:
         tree = msgpack.unpackb(
             memoryview(frame)[HEADER.size : HEADER.size + tree_size],
@@ -42,10 +42,10 @@ def decode_answer(frame: bytes, make_ref: Callable[[Opaque], Any]) -> Any:
         )  # fmt: skip
         decoder = _Decoder(memoryview(frame)[HEADER.size + tree_size :], make_ref)
         return decoder.whole(tree)
-    except Unreadable:
+    except UnreadableError:
         raise
     except Exception as error:  # bytes can be wrong in more ways than a list of types would hold
-        raise Unreadable(f"the answer can't be read ({type(error).__name__})") from None
+        raise UnreadableError(f"the answer can't be read ({type(error).__name__})") from None
 
 
 class _Decoder:
@@ -192,4 +192,4 @@ def _count(shape: Any) -> int:
 
 def _require(condition: bool, otherwise: str) -> None:
     if not condition:
-        raise Unreadable(f"the answer holds {otherwise}")
+        raise UnreadableError(f"the answer holds {otherwise}")

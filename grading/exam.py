@@ -28,9 +28,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from grading.handle import SessionLost, Student, StudentError
+from grading.handle import SessionLostError, Student, StudentError
 from grading.judge import Fail
-from grading.wire import AuthoringError, Unreadable, printable
+from grading.wire import AuthoringError, UnreadableError, printable
 
 Kind = Literal["passed", "fail", "error", "not attempted", "unexpected"]
 WHOLE = "the whole test"  # the one idea of an exam that is not split
@@ -176,7 +176,7 @@ def run(exam: Exam, student: Student, seed: int) -> Verdict:
                 exam(student, np.random.default_rng(entropy))
             except AuthoringError:
                 raise
-            except (Exception, SessionLost) as error:
+            except (Exception, SessionLostError) as error:
                 failure = error
             finally:
                 student.close()
@@ -211,10 +211,10 @@ def _lost(name: str, points: float, error: BaseException) -> Reason:
         came = printable(f"{error}{place}")
         hint = "run your own code on a small example"
         return Reason(name, points, False, "code that runs", came, hint, "error")
-    if isinstance(error, SessionLost):
+    if isinstance(error, SessionLostError):
         came = f"the code gave no answer: {error}"
         return Reason(name, points, False, "an answer in time", printable(came), kind="error")
-    came = f"{'an answer' if isinstance(error, Unreadable) else 'something'} of an unexpected form"
+    came = f"{'an answer' if isinstance(error, UnreadableError) else 'something'} of an unexpected form"
     detail = printable(f"{type(error).__name__}: {_text(error)}")
     hint = "compare what your code returns with the task's statement: types and shapes"
     return Reason(name, points, False, "an answer as the task states it", came, hint, "unexpected", detail)
@@ -255,13 +255,6 @@ def _own_torch(torch: Any, seed: int, stack: contextlib.ExitStack) -> None:
     stack.enter_context(torch.enable_grad())
     torch.manual_seed(seed)
     torch.set_default_dtype(torch.float32)
-
-
-def load_exams(package: str = "grading.exams") -> dict[str, Exam]:
-    """Import every module of a package and return all registered exams by id."""
-    for _ in _modules(package):
-        pass
-    return dict(_EXAMS)
 
 
 def _modules(package: str) -> Iterator[str]:

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from grading.exam import WHOLE, Exam, Reason, Verdict, find, run
-from grading.handle import Session, SessionLost, Student
-from grading.remote import READY_SECONDS, connect, seed_over_there
+from grading.handle import Session, SessionLostError, Student
+from grading.remote import READY_SECONDS, connect
+from grading.sandbox.policy import ONE_THREAD
 
 _ANSWER_SECONDS = 120.0
 _ALL_ANSWERS_SECONDS = 300.0
@@ -33,7 +34,7 @@ _MEMORY_BYTES = 4 << 30
 _ENVIRONMENT = {
     "PYTHONSAFEPATH": "1",
     # Each submission has an examiner: threads of theirs would only wait for each other, and at full speed.
-    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+    **ONE_THREAD,
 }
 NOBODY = "a kernel that answers"
 """What was expected where no exam took place."""
@@ -102,11 +103,6 @@ class Examiner:
         self._process.close()
 
 
-def seed_for(exam_id: str, seed: int) -> int:
-    """Return the seed that the submission's side of an exam gets."""
-    return seed_over_there(exam_id, seed)
-
-
 def _context(exams: str) -> ForkServerContext:
     """Return what starts examiners, from a server that imports the exams once; they are not imported here."""
     package = importlib.util.find_spec(exams)
@@ -160,10 +156,10 @@ def _without_main() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _within(cpu_seconds: float) -> Iterator[None]:
-    """End what is going on by `SessionLost` where it takes too much CPU time, and again where it goes on."""
+    """End what is going on by `SessionLostError` where it takes too much CPU time, and again where it goes on."""
 
     def end(number: int, frame: Any) -> None:
-        raise SessionLost(f"judging its answers took more than {cpu_seconds:g} seconds")
+        raise SessionLostError(f"judging its answers took more than {cpu_seconds:g} seconds")
 
     signal.signal(signal.SIGPROF, end)
     signal.setitimer(signal.ITIMER_PROF, cpu_seconds, 1.0)
@@ -198,6 +194,6 @@ def _judge(exam: Exam, seed: int, address: str, ready_seconds: float, cpu_second
         expected = "answers that can be judged"
         with transport, _within(cpu_seconds):
             return run(exam, Student(Session(transport)), seed), transport.lost
-    except SessionLost as error:  # nobody is there, or the limit struck while nothing of the exam was going on
+    except SessionLostError as error:  # nobody is there, or the limit struck while nothing of the exam was going on
         reason = Reason(WHOLE, exam.points, False, expected, str(error), kind="error")
         return Verdict(exam.id, exam.points, 0.0, (reason,), seed, 0.0), ""

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from grading.agent import InProcess
 from grading.decoder import decode_answer
 from grading.excerpt import excerpt
-from grading.wire import AuthoringError, Opaque, Raised, Unreadable, encode_request
+from grading.wire import AuthoringError, Opaque, Raised, UnreadableError, encode_request
 
 Transport = Callable[[bytes], bytes]
 MAX_RECEIVED = 256 << 20
@@ -36,7 +36,7 @@ class StudentError(Exception):
         self.kind, self.text, self.line, self.where = kind, text, line, where
 
 
-class SessionLost(BaseException):
+class SessionLostError(BaseException):
     """The student's side answers no more: it died, ran out of its time or talked beyond all bounds.
 
     No `Exception`, as a limit on time may strike anywhere: nothing that an exam or a decoder catches may stop it.
@@ -49,7 +49,7 @@ class Session:
     Parameters
     ----------
     transport
-        Takes an encoded request, returns the encoded answer; raises `SessionLost` when there is none.
+        Takes an encoded request, returns the encoded answer; raises `SessionLostError` when there is none.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -63,9 +63,9 @@ class Session:
         ------
         StudentError
             If answering raised an exception over there.
-        Unreadable
+        UnreadableError
             If the answer is outside the format.
-        SessionLost
+        SessionLostError
             If none came.
         AuthoringError
             If the request can't be sent.
@@ -73,7 +73,7 @@ class Session:
         frame = self._transport(encode_request(request, self._identify))
         self._received += len(frame)
         if self._received > MAX_RECEIVED:
-            raise SessionLost("the answers take too much memory")
+            raise SessionLostError("the answers take too much memory")
         answer = decode_answer(frame, lambda opaque: Ref(self, opaque))
         if isinstance(answer, Raised):
             raise StudentError(answer.kind, answer.text, answer.line, answer.where)
@@ -137,7 +137,7 @@ class Student:
     def close(self) -> None:
         """Undo the replacements, if the other side still answers."""
         # It may answer garbage just now; the exam is over, and nothing depends on it any more.
-        with contextlib.suppress(Exception, SessionLost):
+        with contextlib.suppress(Exception, SessionLostError):
             self._session.ask("restore")
 
     def __enter__(self) -> "Student":
@@ -212,7 +212,7 @@ def size(ref: Any) -> int:
     """Return ``len`` of what a reference points to, or of a value."""
     found = _session(ref).ask("size", ref) if type(ref) is Ref else len(ref)
     if type(found) is not int or found < 0:
-        raise Unreadable("a size is a whole number")
+        raise UnreadableError("a size is a whole number")
     return found
 
 

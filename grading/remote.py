@@ -6,9 +6,9 @@ import socket
 import time
 from typing import Self
 
-from grading.handle import SessionLost
+from grading.handle import SessionLostError
 from grading.serve import LENGTH, READY
-from grading.wire import HEADER, Unreadable, frame_sizes
+from grading.wire import HEADER, UnreadableError, frame_sizes
 
 READY_SECONDS = 20.0
 UNASKED = "it answered what nobody had asked"
@@ -46,28 +46,28 @@ class OverSocket:
 
         Raises
         ------
-        SessionLost
+        SessionLostError
             If there is none within the time and the bounds, now or before.
         """
         if self.lost:
-            raise SessionLost(self.lost)
+            raise SessionLostError(self.lost)
         started = time.monotonic()
         deadline = started + min(self._seconds, self._all_seconds - self._waited)
         try:
             if self._has_spoken():
-                raise Unreadable(UNASKED)
+                raise UnreadableError(UNASKED)
             self._send(LENGTH.pack(len(request)) + request, deadline)
             header = self._receive(HEADER.size, deadline)
             return header + self._receive(sum(frame_sizes(header)), deadline)
         except TimeoutError:
             self.lost = f"it took more than {self._seconds:g} seconds, or {self._all_seconds:g} in all"
-        except Unreadable as error:
+        except UnreadableError as error:
             self.lost = str(error)
         except OSError:
             self.lost = "its process ended"
         finally:
             self._waited += time.monotonic() - started
-        raise SessionLost(self.lost)
+        raise SessionLostError(self.lost)
 
     def _has_spoken(self) -> bool:
         """Say whether something came that nobody had asked for, which the agent never does."""
@@ -109,7 +109,7 @@ def connect(
 
     Raises
     ------
-    SessionLost
+    SessionLostError
         If nobody answers there.
     """
     connection = socket.socket(socket.AF_UNIX)
@@ -121,7 +121,7 @@ def connect(
         there = False
     if not there:
         connection.close()
-        raise SessionLost(
+        raise SessionLostError(
             "the notebook's kernel is not there for exams; it may have ended or replaced parts of Jupyter"
         )
     return OverSocket(connection, answer_seconds, all_seconds)

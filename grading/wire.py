@@ -46,7 +46,7 @@ class AuthoringError(Exception):
     """A mistake in an exam, never in a student's work: it ends the run and is no verdict."""
 
 
-class Unreadable(Exception):  # noqa: N818 (a finding about an answer, caught by name in exams)
+class UnreadableError(Exception):
     """An answer outside the format or its bounds."""
 
 
@@ -82,14 +82,14 @@ def frame_sizes(header: bytes) -> tuple[int, int]:
 
     Raises
     ------
-    Unreadable
+    UnreadableError
         If they are no header or above the bounds, before anything is allocated.
     """
     if len(header) != HEADER.size:
-        raise Unreadable("the answer ends within its header")
+        raise UnreadableError("the answer ends within its header")
     tree, buffers = HEADER.unpack(header)
     if tree > MAX_TREE or buffers > MAX_BUFFERS:
-        raise Unreadable("the answer is larger than allowed")
+        raise UnreadableError("the answer is larger than allowed")
     return tree, buffers
 
 

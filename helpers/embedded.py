@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE = 28
+from .sources import SIDE
+
 MARGIN = 4  # MNIST's digits fill 20 × 20 of 28 × 28 pixels
 
 

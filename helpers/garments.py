@@ -10,6 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from .sources import SIDE
+
 GARMENTS = (
     "T-shirt/top",
     "Trouser",
@@ -22,7 +24,6 @@ GARMENTS = (
     "Bag",
     "Ankle boot",
 )
-SIDE = 28
 FINER = 3  # drawn so many times larger, then averaged: edges come out grey
 CLOTH, DARK = 200, 90  # before the brightness of the single image
 

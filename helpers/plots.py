@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .comparisons import comparison_bars, confusion_matrices, fold_scores, scaling_curves
 from .maps import feature_maps
+from .sources import SIDE
 from .style import COLOURS, FAINT, INK, RIGHT, WRONG, light_grid, line_style, new_figure, sparing, use_style
 
 __all__ = [
@@ -31,7 +32,6 @@ __all__ = [
     "use_style",
 ]
 
-SIDE = 28
 CENTRE_LABEL: dict[str, Any] = {
     "fontsize": 17,
     "fontweight": "bold",
@@ -295,8 +295,9 @@ def _scatter_digits(panel: Axes, points: NDArray[Any], labels: NDArray[Any]) -> 
         panel.annotate(str(label), place, color=colour, **CENTRE_LABEL)
 
 
-def _apart(places: NDArray[Any], extent: NDArray[Any], distance: float = 0.065) -> NDArray[Any]:
+def _apart(places: NDArray[Any], extent: NDArray[Any]) -> NDArray[Any]:
     """Push labels away from each other until none lies nearer than a fraction of the panel."""
+    distance = 0.065
     scaled = places / np.where(extent > 0, extent, 1)
     for _ in range(50):
         offsets = scaled[:, None] - scaled[None]

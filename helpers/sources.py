@@ -20,7 +20,7 @@ FILES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
-SIDE = 28
+SIDE = 28  # of an image, in pixels
 CLASSES = 10
 
 

@@ -109,7 +109,8 @@ def _random(name: str) -> "nn.Module":
     from torch import nn
     from torchvision import models
 
-    from .garments import SIDE, embedded_garments
+    from .garments import embedded_garments
+    from .sources import SIDE
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)

@@ -1,7 +1,7 @@
 """Throw bytes at the decoder of answers, guided by what they reach in it: `make fuzz`.
 
 Needs atheris (`pip install atheris`), which there is for Linux. The bytes are the tree of an answer and its buffers;
-whatever they are, the decoder returns a value or raises `Unreadable`, in bounded time and memory.
+whatever they are, the decoder returns a value or raises `UnreadableError`, in bounded time and memory.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import atheris
 with atheris.instrument_imports(include=["grading"]):
     from grading.decoder import decode_answer
     from grading.encoder import encode_value
-    from grading.wire import HEADER, Opaque, Unreadable
+    from grading.wire import HEADER, Opaque, UnreadableError
 
 SAMPLES = ([1, -5, 2.5, "text", None, True, b"raw"], {"a": {"b": (1, 2)}, 3: [[]]})
 
@@ -22,7 +22,7 @@ def one_input(data: bytes) -> None:
     provider = atheris.FuzzedDataProvider(data)
     buffers = provider.ConsumeBytes(provider.ConsumeIntInRange(0, 64))
     tree = provider.ConsumeBytes(provider.remaining_bytes())
-    with contextlib.suppress(Unreadable):
+    with contextlib.suppress(UnreadableError):
         decode_answer(HEADER.pack(len(tree), len(buffers)) + tree + buffers, lambda opaque: opaque)
 
 

@@ -20,6 +20,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from traitlets.config import Config
 
 from grading.sandbox.walls import readable_paths
+from tests.tools import text_of
 
 ORDINARY_ID = 61234
 """The number of the ordinary user where root runs the tests: nobody's."""
@@ -38,19 +39,11 @@ class Result:
 
     def text(self, place: int) -> str:
         """Return what a cell printed and showed as text, errors included; negative places count from the end."""
-        return "".join(_text(output) for output in self.cells[place].outputs)
+        return text_of(self.cells[place])
 
     def error(self, place: int) -> str:
         """Return the name of the error of a cell, or nothing."""
         return "".join(output.ename for output in self.cells[place].outputs if output.output_type == "error")
-
-
-def _text(output: NotebookNode) -> str:
-    if output.output_type == "stream":
-        return output.text
-    if output.output_type == "error":
-        return f"{output.ename}: {output.evalue}"
-    return output.data.get("text/plain", "")
 
 
 class Grader:

@@ -20,7 +20,6 @@ PAGES = sorted(
 BASH = re.compile(r"^[ \t]*```bash\n(.*?)^[ \t]*```", re.M | re.S)
 FENCE = re.compile(r"^[ \t]*```.*?^[ \t]*```", re.M | re.S)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)\)")
-TARGET = re.compile(r"[a-z][a-z-]*")
 # Programs whose options are not ours to check.
 OTHERS = {"jupyter", "conda", "pre-commit", "papermill"}
 PLACEHOLDER = "/".join(("OWNER", "REPO"))

@@ -6,6 +6,7 @@ It is read once and travels to the workers whole, so that they need neither the 
 import ast
 import hashlib
 import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -138,6 +139,15 @@ def further_files(folder: Path) -> dict[str, bytes]:
         for name, path in paths.items()
         if name.suffix != ".ipynb" and not any(part.startswith((".", "__pycache__")) for part in name.parts)
     }
+
+
+def with_files(ours: Mapping[str, bytes], theirs: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return what lies beside a student's notebook: the assignment's files first, and theirs of other names.
+
+    A notebook is none of them, however its ending is written: one is run, and it has its own place.
+    """
+    both = {**ours, **{name: content for name, content in theirs.items() if name not in ours}}
+    return {name: content for name, content in both.items() if not name.lower().endswith(".ipynb")}
 
 
 def _notebook(path: Path) -> NotebookNode:

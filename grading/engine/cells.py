@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-MIB = 1 << 20
+from grading.sandbox.policy import MIB
+
 MOST_BYTES = 64 * MIB
 _MOST_STRUCTURE = 16 * MIB  # without what stands in quotes: once read, it takes twenty times as much memory
 _MOST_CELLS = 20_000

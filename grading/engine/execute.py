@@ -22,11 +22,12 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from grading.exam import Reason, Verdict
-from grading.examiner import NOBODY, Examiner, ExaminerLostError, seed_for
-from grading.remote import READY_SECONDS, UNASKED
+from grading.exam import WHOLE, Reason, Verdict
+from grading.examiner import NOBODY, Examiner, ExaminerLostError
+from grading.remote import READY_SECONDS, UNASKED, seed_over_there
 from grading.sandbox.manager import SandboxKernelManager
 from grading.sandbox.policy import Limits
+from grading.wire import UnreadableError
 
 _REPLY_SECONDS = 15.0
 _LEAST_PATIENCE_SECONDS = 2.0
@@ -173,7 +174,7 @@ class _Run:
         assert kernel is not None
         for attempt in ("first", "second"):
             provisioner.exam(begins=True)
-            request = kernel.session.msg("exam_request", {"seed": seed_for(exam_id, self._seed)})
+            request = kernel.session.msg("exam_request", {"seed": seed_over_there(exam_id, self._seed)})
             kernel.shell_channel.send(request)
             try:
                 verdict = await asyncio.to_thread(self._judge, exam_id, provisioner.exam_address)
@@ -243,7 +244,7 @@ class _Run:
                 continue
             points = self._points[exam_id]
             reason = Reason(
-                "the whole test", points, False, "a notebook that runs up to here", result.ended or "no answer",
+                WHOLE, points, False, "a notebook that runs up to here", result.ended or "no answer",
                 "run your notebook from top to bottom after a restart", "error",
             )  # fmt: skip
             result.verdicts[exam_id] = Verdict(exam_id, points, 0.0, (reason,), self._seed, 0.0)
@@ -264,7 +265,8 @@ def suspicions(verdict: Verdict, lost: str) -> list[str]:
     It never speaks unasked, and never writes what can't be read. Whoever takes its place with care is not found out.
     """
     found = [f"{verdict.exam_id}: {UNASKED}"] if lost == UNASKED else []
-    details = dict.fromkeys(reason.detail for reason in verdict.reasons if reason.detail.startswith("Unreadable"))
+    forged = f"{UnreadableError.__name__}: "
+    details = dict.fromkeys(reason.detail for reason in verdict.reasons if reason.detail.startswith(forged))
     return found + [f"{verdict.exam_id}: an answer was forged: no value is written like that ({it})" for it in details]
 
 

@@ -14,8 +14,9 @@ from pathlib import Path, PurePosixPath
 from nbformat import NotebookNode
 
 from grading.engine.assignment import Assignment
-from grading.engine.cells import MIB, MOST_BYTES, SetAsideError, read, shown
+from grading.engine.cells import MOST_BYTES, SetAsideError, read, shown
 from grading.engine.fitting import Fitting
+from grading.sandbox.policy import MIB
 
 __all__ = ["Prepared", "SetAsideError", "files_of", "prepare"]
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 import nbformat
 
-from grading.engine.assignment import Assignment
+from grading.engine.assignment import Assignment, with_files
 from grading.engine.execute import Execution, KernelLostError, execute
 from grading.engine.intake import SetAsideError, prepare
 from grading.exam import Reason, Verdict
@@ -143,9 +143,9 @@ def _twice(job: Job, notebook: nbformat.NotebookNode) -> Execution:
 def _lay_out(job: Job, folder: Path) -> None:
     """Put down the files that the notebook may read: the assignment's, and the student's where they can be."""
     ours = job.assignment.files
-    for name, content in {**ours, **{name: job.files[name] for name in job.files if name not in ours}}.items():
+    for name, content in with_files(ours, job.files).items():
         path = folder / name
-        if path.suffix == ".ipynb" or not path.resolve().is_relative_to(folder.resolve()):
+        if not path.resolve().is_relative_to(folder.resolve()):
             continue
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

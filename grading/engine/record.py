@@ -23,11 +23,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SAWarning
 from traitlets.config import Config
 
-from grading.engine.assignment import further_files
+from grading.engine.assignment import further_files, with_files
 from grading.engine.intake import files_of
 from grading.engine.job import Outcome
 
-__all__ = ["GradebookError", "Recorder", "files_of"]
+__all__ = ["GradebookError", "Recorder"]
 
 _Row = TypeVar("_Row", Grade, Comment)
 _PATIENCE_SECONDS = 120.0
@@ -175,13 +175,12 @@ class Recorder:
         """Write the executed notebook, and the other files of the assignment and the submission."""
         _write(folder / f"{self._notebook}.ipynb", outcome.notebook.encode("utf-8", "replace"))
         ours = further_files(self._root / "source" / self._part)
-        for name, content in {**ours, **{name: files[name] for name in files if name not in ours}}.items():
-            if not name.lower().endswith(".ipynb"):
-                try:
-                    _write(folder / name, content)
-                except OSError as error:  # a file of the student's may be called as a folder of ours
-                    if error.errno not in _UNUSABLE:
-                        raise
+        for name, content in with_files(ours, files).items():
+            try:
+                _write(folder / name, content)
+            except OSError as error:  # a file of the student's may be called as a folder of ours
+                if error.errno not in _UNUSABLE:
+                    raise
 
 
 class _Rows:

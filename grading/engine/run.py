@@ -32,7 +32,6 @@ class Options:
     cluster: str = ""
     database: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
-    dry_run: bool = False
 
 
 @dataclass

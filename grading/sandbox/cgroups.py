@@ -43,13 +43,6 @@ class Group:
                         return line.split()[1] != "0"
         return False
 
-    def peak_memory_bytes(self) -> int:
-        """Return the most memory that the group has held, 0 where the system does not say."""
-        for name in ("memory.peak", "memory.max_usage_in_bytes"):
-            with contextlib.suppress(OSError):
-                return int((self.folders["memory"] / name).read_text())
-        return 0
-
     def remove(self) -> None:
         """Remove the group, whose processes have ended or are about to."""
         for folder in set(self.folders.values()):

@@ -31,7 +31,7 @@ _KINDS = frozenset(
 """What is read at all. Widgets would talk through other kinds; a notebook that is graded has nobody to talk to."""
 
 
-class _UnreadableError(Exception):
+class _MalformedError(Exception):
     """A message made to break whoever reads it."""
 
 
@@ -43,7 +43,7 @@ class ReplyChannel(AsyncZMQSocketChannel):
         while True:
             try:
                 return await super().get_msg(timeout)
-            except _UnreadableError as error:
+            except _MalformedError as error:
                 _log.warning("dropped a message of a kernel that can't be read: %s", error)
 
     async def _recv(self, **options: Any) -> dict[str, Any]:  # type: ignore[override]
@@ -59,7 +59,7 @@ class ReplyChannel(AsyncZMQSocketChannel):
             json.dumps(message["content"], ensure_ascii=False).encode()  # half a character can't be written to a file
             self._check(message["msg_type"], message["content"])
         except Exception as error:
-            raise _UnreadableError(type(error).__name__) from None
+            raise _MalformedError(type(error).__name__) from None
         return message
 
     def _check(self, kind: str, content: dict[str, Any]) -> None:

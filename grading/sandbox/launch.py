@@ -225,10 +225,6 @@ class KernelProcess:
         with contextlib.suppress(OSError):
             send(self._connection, {"exam": begins})
 
-    def peak_memory_bytes(self) -> int:
-        """Return the most memory that the kernel and its processes have held, 0 where nobody counted."""
-        return self._group.peak_memory_bytes() if self._group else 0
-
     def close(self) -> None:
         """End the kernel if it runs, and remove what was there for it."""
         self._connection.close()

@@ -2,7 +2,7 @@
 
 import json
 import socket
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
@@ -41,7 +41,6 @@ class Ended:
     reason: str = ""
     cpu_seconds: float = 0.0
     log: str = ""
-    failed_to_start: bool = field(default=False)
 
 
 def send(connection: socket.socket, message: Request | Ended | dict[str, Any], descriptors: list[int] = []) -> None:  # noqa: B006

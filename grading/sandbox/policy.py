@@ -107,6 +107,8 @@ PASSED_VARIABLES = re.compile(
     r"LANG|LANGUAGE|LC_[A-Z]+|TZ|GRADING_SEED|NBGRADER_(EXECUTION|VALIDATING)|OPENBLAS_(CORETYPE|L2_SIZE)"
 )
 """What a submission gets of the grader's environment; a course can add names (`SandboxProvisioner.pass_variables`)."""
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
+"""What libraries of numbers read when they are loaded."""
 FIXED_VARIABLES = {
     "HOME": HOME,
     "USER": USER,
@@ -115,7 +117,7 @@ FIXED_VARIABLES = {
     "PYTHONHASHSEED": "0",  # all forks share the hash seed of the process that they come from; so let it be known
     "JPY_PARENT_PID": "1",  # tells ipykernel not to look for its parent
     # A submission has one thread, and so has the process that it is forked from.
-    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"),
+    **ONE_THREAD,
     "LOKY_MAX_CPU_COUNT": "1",
 }
 

@@ -63,14 +63,14 @@ def supervise(connection: socket.socket, readable: list[str], seccomp: bytes) ->
             if seccomp:
                 confine.confine(limits, seccomp)
                 syscalls.die_with_parent(signal.SIGKILL)
-                _be_first_process(keep=[*listeners, marks[1], log[1]])
+                _be_first_process()
             _redirect(log[1])
             _keep_only([*listeners, marks[1]])
             return Kernel(request, listeners, marks[1])
         for descriptor in (marks[1], log[1], *listeners):
             os.close(descriptor)
     except Exception as error:
-        send(connection, Ended(1, f"{type(error).__name__}: {error}", failed_to_start=True))
+        send(connection, Ended(1, f"{type(error).__name__}: {error}"))
         os._exit(1)
     tree = Tree(first, counter[0] if counter else None)
     watch = _Watch(connection, first, marks[0], log[0], limits, tree, request.memory_is_limited)
@@ -93,7 +93,7 @@ def _listen_inside() -> list[int]:
     return listeners
 
 
-def _be_first_process(keep: list[int]) -> None:
+def _be_first_process() -> None:
     """Fork the kernel, in which this returns; stay as the namespace's init, which passes on signals and buries."""
     passed = {signal.SIGINT, signal.SIGTERM, LIMIT_SIGNAL}
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, *passed})

@@ -126,6 +126,10 @@ def mlp_momentum(names: Names) -> None:
         )
 
 
+_Steps = list[tuple[list[int], list[int]]]
+"""The row numbers and the labels of each batch."""
+
+
 @checks.add(
     "mlp-train",
     needs=("MLPFromScratch",),
@@ -138,7 +142,7 @@ def mlp_momentum(names: Names) -> None:
 def mlp_train(names: Names) -> None:
     """Which samples each epoch steps on, what comes back, and what is left alone."""
     X, y = np.eye(11), np.arange(11) % 3
-    seen: list[tuple[list[int], list[int]]] = []
+    seen: _Steps = []
 
     network_class: Any = names["MLPFromScratch"]
 
@@ -157,6 +161,21 @@ def mlp_train(names: Names) -> None:
         "Return (train_losses, val_accuracies).",
     )
     expect(seen, "steps by `self.backward(X_batch, y_batch)`", "none", "train calls backward after each forward.")
+    unchanged = np.array_equal(X_given, X) and np.array_equal(y_given, y)
+    expect(unchanged, "X_train and y_train unchanged", "changed arrays", "Shuffle row numbers, not the arrays.")
+    _sees_all(seen, y)
+    losses, accuracies = (np.asarray(part, dtype=float) for part in answer)
+    expect(losses[-1] < losses[0], "a loss that falls", f"{losses.round(3)}", "Losses first? Is backward right?")
+    expect(
+        (accuracies >= 0) & (accuracies <= 1),
+        "accuracies from 0 to 1",
+        f"{accuracies}",
+        "A share, no percentage.",
+    )
+
+
+def _sees_all(seen: _Steps, y: np.ndarray) -> None:
+    """In each of four epochs every sample once, with its label, in a new order."""
     rows = [row for batch, _ in seen for row in batch]
     labels = [int(label) for _, batch in seen for label in batch]
     largest = max(len(batch) for batch, _ in seen)
@@ -174,8 +193,6 @@ def mlp_train(names: Names) -> None:
         "some twice, some never",
         "A permutation holds each row number once.",
     )
-    unchanged = np.array_equal(X_given, X) and np.array_equal(y_given, y)
-    expect(unchanged, "X_train and y_train unchanged", "changed arrays", "Shuffle row numbers, not the arrays.")
     matched = labels == [int(y[row]) for row in rows]
     expect(matched, "each image with its own label", "labels of other images", "Index both by the same rows.")
     expect(
@@ -183,12 +200,4 @@ def mlp_train(names: Names) -> None:
         "a new order each epoch",
         "one twice",
         "Shuffle in the loop.",
-    )
-    losses, accuracies = (np.asarray(part, dtype=float) for part in answer)
-    expect(losses[-1] < losses[0], "a loss that falls", f"{losses.round(3)}", "Losses first? Is backward right?")
-    expect(
-        (accuracies >= 0) & (accuracies <= 1),
-        "accuracies from 0 to 1",
-        f"{accuracies}",
-        "A share, no percentage.",
     )

@@ -27,10 +27,10 @@ def _method(names: Names, name: str) -> Callable[..., Any]:
         return getattr(cls.__new__(cls), name)
 
 
-def small_batch(n_samples: int = 6, n_features: int = 5, n_classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """Draw X of shape (n_samples, n_features) and integer labels in which every class occurs."""
+def small_batch() -> tuple[np.ndarray, np.ndarray]:
+    """Draw X of shape (6, 5) and integer labels in which each of three classes occurs."""
     rng = np.random.default_rng(1)
-    return rng.normal(size=(n_samples, n_features)), np.arange(n_samples) % n_classes
+    return rng.normal(size=(6, 5)), np.arange(6) % 3
 
 
 @checks.add(

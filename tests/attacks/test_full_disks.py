@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks.tools import MIB, watched
+from tests.attacks.tools import MIB, shared_mib, watched
 from tests.sandboxes import Grader
 
 FILL = """
@@ -42,15 +42,10 @@ PLACES = [".", "~", "/tmp", "/dev/shm", "/student", "/var/tmp", "/run", "/dev", 
 SMALL = {"files_bytes": 32 * MIB, "files": 500}
 
 
-def _shared() -> float:
-    line = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("Shmem:"))
-    return int(line.split()[1]) / 1024
-
-
 @pytest.mark.parametrize("places", [PLACES, ["/dev/shm", "/tmp"]], ids=["everywhere", "shared memory"])
 def test_all_files_together_have_the_limit(grader: Grader, submission: Path, places: list[str]) -> None:
-    free, before = shutil.disk_usage(tempfile.gettempdir()).free, _shared()
-    with watched(_shared) as seen:
+    free, before = shutil.disk_usage(tempfile.gettempdir()).free, shared_mib()
+    with watched(shared_mib) as seen:
         result = grader.run(FILL.format(places=places), "print('on')", folder=submission, limits=SMALL)
     assert 20 < int(result.text(0).split()[-1]) <= 32 + len(PLACES)
     assert result.text(1) == "on\n"
@@ -85,8 +80,8 @@ except OSError:
     pass
 print(total >> 20)
 """
-    before = _shared()
+    before = shared_mib()
     result = grader.run(cell, "print('on')", limits=SMALL)
     assert int(result.text(0)) <= 40
     assert result.text(1) == "on\n"
-    assert _shared() - before < 64
+    assert shared_mib() - before < 64

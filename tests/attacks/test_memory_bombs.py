@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.attacks.tools import MIB, SYSTEM_CALL, kernels, watched
+from tests.attacks.tools import MIB, SYSTEM_CALL, kernels, shared_mib, watched
 from tests.sandboxes import Grader
 
 LIMIT = 384
@@ -76,14 +76,6 @@ def test_many_small_processes_do_not_cost_the_supervisor_its_life(grader: Grader
     assert "warm process died" not in f"{result.died} {result.log}"
 
 
-def _shared() -> float:
-    """Return the MiB of shared memory and files in memory that the machine holds."""
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("Shmem:"):
-            return int(line.split()[1]) / 1024
-    return 0
-
-
 MAPPED = """
 import mmap, os, time
 held, wanted = [], {wanted}
@@ -106,9 +98,9 @@ FORGET = "piece.madvise(mmap.MADV_DONTNEED)"  # this process's view of it; the m
     ids=["shared", "shared and out of sight", "shared zeros and out of sight"],
 )
 def test_shared_memory_counts(grader: Grader, piece: str, then: str) -> None:
-    before = _shared()
+    before = shared_mib()
     cell = MAPPED.format(wanted=ATTEMPT, piece=piece, then=then)
-    with watched(_shared) as seen:
+    with watched(shared_mib) as seen:
         result = grader.run("1", cell, "print('on')", limits=SMALL)
     assert "kept it" not in result.text(1)
     assert max(seen) - before < LIMIT + 400

@@ -97,6 +97,12 @@ def status_of(number: int) -> dict[str, str]:
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
+def shared_mib() -> float:
+    """Return the MiB of shared memory and files in memory that the machine holds."""
+    line = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("Shmem:"))
+    return int(line.split()[1]) / 1024
+
+
 @contextlib.contextmanager
 def in_background(run: Callable[[], Result]) -> Iterator[list[Result]]:
     """Run a notebook beside the test; the list has the result after the block."""

@@ -26,6 +26,7 @@ from tests.samples import notebook_path
 from tests.samples.demo import surprises
 from tests.samples.part1.classroom import ALL_TESTS
 from tests.samples.submissions import classroom, fill, write
+from tests.tools import eventually
 
 PART = "part1"
 SEED = "20261125"
@@ -280,16 +281,7 @@ def interrupted_runs(to_disturb, rng: random.Random, times: int) -> None:
             shutil.rmtree(root / ".grading")
     assert engine(root, "run", PART, "--seed", SEED).returncode == 0
     assert grades(root) == wanted
-    assert wait_until(lambda: not list(processes_of(root))), "processes of the killed runs are left"
-
-
-def wait_until(condition: Any, seconds: float = 20) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
+    assert eventually(lambda: not list(processes_of(root))), "processes of the killed runs are left"
 
 
 @pytest.mark.slow
@@ -309,7 +301,7 @@ def test_a_worker_that_is_killed_costs_nobody_anything(to_disturb) -> None:
 def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(to_disturb) -> None:
     root, wanted = to_disturb
     run = start(root)
-    assert wait_until(lambda: list((root / ".grading" / PART).glob("students/*.json")), 120)
+    assert eventually(lambda: list((root / ".grading" / PART).glob("students/*.json")), 120)
     os.killpg(run.pid, signal.SIGINT)
     assert run.wait(60) == 130
     assert engine(root, "run", PART, "--seed", SEED).returncode == 0
@@ -320,7 +312,7 @@ def test_ctrl_c_keeps_what_was_done_and_says_how_to_go_on(to_disturb) -> None:
 def test_a_second_run_at_the_same_time_is_refused(to_disturb) -> None:
     root, wanted = to_disturb
     run = start(root)
-    assert wait_until(lambda: (root / ".grading" / PART / "lock").exists(), 60)
+    assert eventually(lambda: (root / ".grading" / PART / "lock").exists(), 60)
     second = engine(root, "run", PART)
     assert (second.returncode, run.wait(300)) == (2, 0)
     assert "is grading part1 already" in second.stdout
@@ -346,7 +338,7 @@ def test_a_folder_that_can_not_be_written_loses_nothing(to_disturb) -> None:
 def test_a_gradebook_that_is_locked_for_half_a_minute_is_waited_for(to_disturb) -> None:
     root, wanted = to_disturb
     run = start(root)
-    assert wait_until(lambda: list((root / ".grading" / PART).glob("students/*.json")), 120)
+    assert eventually(lambda: list((root / ".grading" / PART).glob("students/*.json")), 120)
     with closing(sqlite3.connect(root / "gradebook.db", timeout=60)) as other:
         other.execute("BEGIN EXCLUSIVE")
         time.sleep(30)
@@ -363,7 +355,7 @@ def test_a_database_that_is_killed_in_mid_run_has_all_grades_in_the_end(to_distu
         url = server.create("course")
         nbgrader("generate_assignment", PART, "--force", f"--CourseDirectory.db_url={url}", root=root)
         run = start(root, "--db", url)
-        assert wait_until(lambda: list((root / ".grading" / PART).glob("students/*.json")), 120)
+        assert eventually(lambda: list((root / ".grading" / PART).glob("students/*.json")), 120)
         server.stop()
         time.sleep(away)
         server.start()
@@ -386,7 +378,7 @@ def test_a_cluster_gives_the_same_grades(to_disturb, tmp_path: Path) -> None:
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=tmp_path,
     )  # fmt: skip
     try:
-        assert wait_until((tmp_path / "scheduler.json").exists, 60)
+        assert eventually((tmp_path / "scheduler.json").exists, 60)
         address = json.loads((tmp_path / "scheduler.json").read_text())["address"]
         run = engine(root, "run", PART, "--seed", SEED, "--cluster", address)
         assert run.returncode == 0, run.stdout + run.stderr

@@ -165,7 +165,7 @@ def test_messages_about_other_cells_change_none() -> None:
 def test_a_cell_that_says_it_has_ended_and_goes_on_gains_nothing() -> None:
     code = """
         parent = kernel.get_parent()
-        ident = kernel._parent_ident["shell"] if isinstance(kernel._parent_ident, dict) else kernel._parent_ident
+        ident = kernel._parent_ident["shell"]
         stream = kernel.shell_stream
         def end():
             forge(iopub, "status", {"execution_state": "idle"}, parent)
@@ -180,7 +180,7 @@ def test_a_cell_that_says_it_has_ended_and_goes_on_gains_nothing() -> None:
 
 SHELL = """
 import itertools
-ident = kernel._parent_ident["shell"] if isinstance(kernel._parent_ident, dict) else kernel._parent_ident
+ident = kernel._parent_ident["shell"]
 good = b'{"msg_id": "a", "msg_type": "execute_reply", "date": "today"}'
 for head, parent in itertools.product((good, b"{}", b"[]", b"{", b"5"), (b"[]", b"5", b"null", b"{", b'{"msg_id":[]}')):
     parts = [head, parent, b"{}", b"{}"]
@@ -196,19 +196,23 @@ def test_replies_that_can_not_be_read_order_no_missing_verdict() -> None:
 
 def test_the_tests_of_the_notebook_called_by_hand_gain_nothing() -> None:
     code = """
-        try:
-            from grading.stock import grade
-            5.0
-        except BaseException:
-            pass
-        import grading.exam, sys
+        import grading
+        try: grading.examine("test-mlp-loss", globals())
+        except RuntimeError as error: print(error)
         for name in ("grading.exams", "grading.exams.part1", "grading.exams.part1.network", "grading.examiner"):
             try: __import__(name); print("imported", name)
-            except BaseException as error: print(type(error).__name__)
+            except ImportError: print("no", name)
+        5.0
         """
     outcome = graded(handed_in(dedent(code)))
     gains_nothing(outcome)
-    assert "imported grading.exams.part1" not in own_output(outcome, 0)
+    called, *imported = own_output(outcome, 0).splitlines()
+    assert called.startswith("test-mlp-loss could not be graded")
+    assert called.endswith("there is no exam 'test-mlp-loss'; known are: none")
+    assert [line for line in imported if "part1" in line] == [
+        "no grading.exams.part1",
+        "no grading.exams.part1.network",
+    ]
 
 
 @pytest.mark.parametrize("tests", [CHEAP])

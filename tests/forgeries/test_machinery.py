@@ -4,7 +4,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.forgeries.tools import gains_nothing, graded, handed_in, own_output, scores
+from tests.forgeries.tools import RIGHT, gains_nothing, graded, handed_in, own_output, scores
 
 PARTS = {
     "modules that are not what they seem": """
@@ -307,11 +307,10 @@ def test_a_file_that_an_exam_wrote_holds_no_point() -> None:
     look = "import os; print(os.path.exists('asked') and open('asked', 'rb').read())"
     outcome = graded(handed_in(dedent(code), behind=look))
     gains_nothing(outcome)
+    assert "MLPFromScratch" in own_output(outcome, 1)  # it was written, and says nothing of what is right
 
 
 def test_replacements_of_an_exam_are_gone_after_it() -> None:
-    from tests.forgeries.tools import RIGHT
-
     outcome = graded(handed_in(solution=RIGHT, behind="print(MLPFromScratch.__module__, 'asked' in globals())"))
     assert scores(outcome) == {"test-mlp-activations": 6.0, "test-mlp-loss": 5.0}
     assert "__main__ False" in own_output(outcome, 0)

@@ -73,14 +73,13 @@ def test_memory_holds_neither_exams_nor_expected_values() -> None:
         """
     outcome = graded(handed_in(dedent(code), behind="print(open('names').read())"))
     gains_nothing(outcome)
-    assert set(own_output(outcome, 0).split()) <= {"grading.exam"}
+    assert own_output(outcome, 1) == "grading.exam\n"
 
 
 def test_no_file_holds_a_test() -> None:
     look = """
         import os, sys
-        words = [b"test-" + b"mlp-loss", b"BEGIN " + b"HIDDEN", b"BEGIN " + b"SOLUTION"]
-        found, seen = [], 0
+        word, found, seen = b"test-" + b"mlp-loss", [], 0
         for folder, folders, names in os.walk("/"):
             if folder in ("/proc", "/sys", "/usr/share", "/dev") or folder.endswith(("/torch", "/pandas", "/scipy")):
                 folders.clear(); continue
@@ -91,12 +90,12 @@ def test_no_file_holds_a_test() -> None:
                     with open(path, "rb") as file: content = file.read(1 << 20)
                 except OSError: continue
                 seen += 1
-                if words[0] in content: found.append(path)
-        print(seen > 1000, found, In[-1].count("hidden"))
+                if word in content: found.append(path)
+        print(seen > 1000, found)
         """
     outcome = graded(handed_in(dedent(look)))
     gains_nothing(outcome)
-    assert own_output(outcome, 0) == "True [] 1\n"
+    assert own_output(outcome, 0) == "True []\n"
 
 
 def test_names_and_history_hold_no_test() -> None:
@@ -105,11 +104,11 @@ def test_names_and_history_hold_no_test() -> None:
         names = {k: str(v)[:2000] for k, v in list(globals().items()) if k != "look"}
         parents = json.dumps(get_ipython().kernel.get_parent(), default=str)
         texts = json.dumps(names, default=str) + parents + str(list(get_ipython().history_manager.get_range()))
-        print([word for word in ("gra" + "de(", "HID" + "DEN") if word in texts])
+        print("json.dumps(" in texts, [word for word in ("exa" + "mine(", "HID" + "DEN") if word in texts])
         """
     outcome = graded(handed_in(behind=dedent(look)))
     gains_nothing(outcome)
-    assert own_output(outcome, 0) == "[]\n"
+    assert own_output(outcome, 0) == "True []\n"
 
 
 def test_a_notebook_that_is_written_over_from_inside_is_graded_as_it_was_handed_in() -> None:

@@ -14,6 +14,7 @@ from grading.engine.assignment import Assignment
 from grading.engine.job import Job, Outcome, grade
 from tests.samples import ROOT, solution_cells
 from tests.samples.submissions import fill
+from tests.tools import text_of
 
 PART = "part1"
 SEED = 20261125
@@ -71,7 +72,10 @@ def graded(
     limits: Mapping[str, int] | None = None,
     most_seconds: float = 60,
 ) -> Outcome:
-    """Grade a submission as the engine does: there is an outcome, within bounded time, and no failure of the engine."""
+    """Grade a submission as the engine does: there is an outcome, within bounded time, and no failure of the engine.
+
+    Nor of the attack: one that falls over because of a name that is no more attacks nothing.
+    """
     assignment = small(tests)
     content = {f"{assignment.name}.ipynb": nbformat.writes(notebook).encode(), **(files or {})}
     settings = {**SETTINGS, "limits": dict(limits)} if limits else SETTINGS
@@ -81,6 +85,7 @@ def graded(
     assert (outcome.status, outcome.failures) == ("graded", {}), told
     assert set(scores(outcome)) == set(tests)
     assert monotonic() - started < most_seconds
+    assert not [cell.outputs for cell in _cells(outcome) if "Traceback" in str(cell.get("outputs"))], "a slip of ours"
     return outcome
 
 
@@ -92,23 +97,16 @@ def scores(outcome: Outcome) -> dict[str, float]:
 def output(outcome: Outcome, cell_id: str) -> str:
     """Return what stands below one of the assignment's cells, as text."""
     (cell,) = (cell for cell in _cells(outcome) if cell.metadata.get("nbgrader", {}).get("grade_id") == cell_id)
-    return _text(cell)
+    return text_of(cell)
 
 
 def own_output(outcome: Outcome, place: int) -> str:
     """Return what stands below one of the student's own cells, as text."""
-    return _text([cell for cell in _cells(outcome) if "nbgrader" not in cell.metadata][place])
+    return text_of([cell for cell in _cells(outcome) if "nbgrader" not in cell.metadata][place])
 
 
 def _cells(outcome: Outcome) -> list[NotebookNode]:
     return nbformat.reads(outcome.notebook, as_version=4).cells
-
-
-def _text(cell: NotebookNode) -> str:
-    return "".join(
-        output.get("text", "") or output.get("evalue", "") or output.get("data", {}).get("text/plain", "")
-        for output in cell.outputs
-    )
 
 
 def gains_nothing(outcome: Outcome) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from grading.agent import InProcess
 from grading.encoder import encode_raised, encode_reference, encode_value
 from grading.exam import Exam, Verdict, run
-from grading.handle import Session, SessionLost, Student
+from grading.handle import Session, SessionLostError, Student
 from grading.wire import HEADER, Opaque, Raised
 
 
@@ -25,7 +25,7 @@ def _of(value: Any) -> Callable[[bytes], bytes]:
 
 
 def _lose(honest: bytes) -> bytes:
-    raise SessionLost("the process died")
+    raise SessionLostError("the process died")
 
 
 GARBAGE: dict[str, Callable[[bytes], bytes]] = {

@@ -11,8 +11,8 @@ import torch
 from lying import GARBAGE, lying_sessions
 
 from grading import exam as exams
-from grading.exam import WHOLE, Exam, Verdict, exam, find, idea, load_exams, run
-from grading.handle import Session, SessionLost, Student, in_process
+from grading.exam import WHOLE, Exam, Verdict, exam, find, idea, run
+from grading.handle import Session, SessionLostError, Student, in_process
 from grading.judge import Fail, array, close, number, ok
 from grading.wire import AuthoringError
 
@@ -116,7 +116,7 @@ def test_without_ideas_all_or_nothing():
 
 def test_a_lost_session_ends_the_exam():
     def transport(request):
-        raise SessionLost("30 CPU seconds")
+        raise SessionLostError("30 CPU seconds")
 
     def body(student, rng):
         with idea("first", 2):
@@ -222,11 +222,9 @@ def test_registration_and_search(monkeypatch):
     package = types.ModuleType("toy_exams")
     package.__path__ = []  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "toy_exams", package)
-    assert load_exams("toy_exams") == {"toy-a": first}
-    assert find("toy-a") is first
-    monkeypatch.setattr(exams, "load_exams", lambda: None)
-    with pytest.raises(LookupError, match="toy-a"):
-        find("toy-c")
+    assert find("toy-a", "toy_exams") is first
+    with pytest.raises(LookupError, match=r"toy-c.*known are: toy-a$"):
+        find("toy-c", "toy_exams")
 
 
 def test_outside_a_run_ideas_catch_nothing():

@@ -12,7 +12,7 @@ import pytest
 from grading.handle import (
     MAX_RECEIVED,
     Session,
-    SessionLost,
+    SessionLostError,
     Student,
     StudentError,
     in_process,
@@ -25,7 +25,7 @@ from grading.handle import (
     size,
     value,
 )
-from grading.wire import AuthoringError, Unreadable
+from grading.wire import AuthoringError, UnreadableError
 
 CODE = """
 import os, signal
@@ -140,17 +140,17 @@ def test_libraries(student):
 
 def test_lost_and_garbled_sessions():
     def lost(request):
-        raise SessionLost("gone")
+        raise SessionLostError("gone")
 
-    with pytest.raises(SessionLost), Student(Session(lost)) as student:
+    with pytest.raises(SessionLostError), Student(Session(lost)) as student:
         student.x  # noqa: B018
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableError):
         Student(Session(lambda request: b"?")).x  # noqa: B018
 
 
 def test_answers_have_a_total():
     student = in_process({"x": np.zeros(MAX_RECEIVED // 8 // 8)})
-    with pytest.raises(SessionLost):
+    with pytest.raises(SessionLostError):
         for _ in range(9):
             student.x  # noqa: B018
 

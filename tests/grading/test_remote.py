@@ -8,7 +8,6 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +16,22 @@ from lying import GARBAGE, Lying
 from serving import in_a_fork, listening, remote_verdict
 
 from grading.encoder import encode_value
-from grading.exam import Exam, Verdict, load_exams, run
-from grading.handle import Session, SessionLost, Student, in_process
+from grading.exam import Exam, Verdict, find, run
+from grading.handle import Session, SessionLostError, Student, in_process
 from grading.remote import UNASKED, OverSocket, connect, seed_over_there
 from grading.serve import LENGTH
-from grading.wire import HEADER, Unreadable, encode_request
-from helpers import stand_ins
-from tests.samples import Cells, exchange, namespace, solution_cells
+from grading.wire import HEADER, UnreadableError, encode_request
+from tests.samples import exchange, names_of, solution_cells
 from tests.samples.cases import Mutant
-from tests.samples.catalogue import BASE, MUTANTS, REFERENCE, TESTS_OF
+from tests.samples.catalogue import BASE, MUTANTS, PARTS, TESTS_OF, exams_of, reference
 
 SECONDS = 0.5
 LONG = 10 * SECONDS
 """What a busy machine may make of `SECONDS`, and still far from for ever."""
 REQUEST = encode_request(("name", "x"), lambda _: None)
 FIVE = encode_value(5.0, None)  # type: ignore[arg-type]
-EXAMS = {key: exam for key, exam in load_exams().items() if exam.module.startswith("grading.exams.part")}
-
-
-@pytest.fixture(autouse=True)
-def weights_of_grading(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let torchvision find the stand-ins, as in grading."""
-    monkeypatch.setenv("TORCH_HOME", "")  # put back after the test, whatever stands in for it now
-    stand_ins.install()
+EXAMS = {exam_id: find(exam_id) for part in PARTS for exam_id in exams_of(part)}
+pytestmark = pytest.mark.usefixtures("weights_of_grading")
 
 
 # --- an evil peer -----------------------------------------------------------------------------------------------------
@@ -112,12 +104,12 @@ def test_an_evil_peer_is_lost_in_bounded_time_and_for_good(talk: Callable[[socke
     with peer(talk) as transport:
         session = Session(transport)
         started = time.monotonic()
-        with pytest.raises((SessionLost, Unreadable)):
+        with pytest.raises((SessionLostError, UnreadableError)):
             session.ask("put", bytes(1 << 22))
         assert time.monotonic() - started < LONG
         started = time.monotonic()
         for _ in range(100):
-            with pytest.raises(SessionLost):
+            with pytest.raises(SessionLostError):
                 session.ask("name", "x")
         assert time.monotonic() - started < LONG
 
@@ -126,16 +118,16 @@ def test_an_evil_peer_is_lost_in_bounded_time_and_for_good(talk: Callable[[socke
 def test_who_answers_what_nobody_asked_is_lost(answers: bytes) -> None:
     with peer(says(answers)) as transport:
         assert transport(REQUEST) == FIVE
-        with pytest.raises(SessionLost, match=UNASKED):
+        with pytest.raises(SessionLostError, match=UNASKED):
             transport(REQUEST)
-        with pytest.raises(SessionLost, match=UNASKED):
+        with pytest.raises(SessionLostError, match=UNASKED):
             transport(REQUEST)
 
 
 def test_who_speaks_before_the_question_is_lost() -> None:
     with peer(lambda connection: (connection.sendall(FIVE), until_closed(connection))) as transport:
         time.sleep(0.1)
-        with pytest.raises(SessionLost, match=UNASKED):
+        with pytest.raises(SessionLostError, match=UNASKED):
             transport(REQUEST)
 
 
@@ -161,7 +153,7 @@ def test_a_slow_peer_in_time_is_heard() -> None:
 def test_many_slow_answers_together_have_an_end() -> None:
     with peer(slow(0.2), answer_seconds=LONG, all_seconds=1.0) as transport:
         started, answers = time.monotonic(), 0
-        with pytest.raises(SessionLost, match="in all"):
+        with pytest.raises(SessionLostError, match="in all"):
             while True:
                 transport(REQUEST)
                 answers += 1
@@ -185,7 +177,7 @@ def test_any_bytes_in_any_pieces_end_in_an_answer_or_a_loss(seed: int) -> None:
         connection.close()
 
     for _ in range(50):
-        with peer(talk) as transport, contextlib.suppress(SessionLost, Unreadable):
+        with peer(talk) as transport, contextlib.suppress(SessionLostError, UnreadableError):
             Session(transport).ask("name", "x")
             Session(transport).ask("name", "x")
 
@@ -205,13 +197,13 @@ def test_nobody_who_is_ready_is_nobody(tmp_path: Path, greeting: bytes) -> None:
     thread = threading.Thread(target=greet)
     thread.start()
     started = time.monotonic()
-    with listener, pytest.raises(SessionLost, match="not there"):
+    with listener, pytest.raises(SessionLostError, match="not there"):
         connect(str(tmp_path / "s"), SECONDS, ready_seconds=SECONDS)
     assert time.monotonic() - started < LONG
     thread.join(10)
-    with pytest.raises(SessionLost, match="not there"):
+    with pytest.raises(SessionLostError, match="not there"):
         connect(str(tmp_path / "s"), SECONDS)
-    with pytest.raises(SessionLost, match="not there"):
+    with pytest.raises(SessionLostError, match="not there"):
         connect(str(tmp_path / "nowhere"), SECONDS)
 
 
@@ -222,7 +214,7 @@ def test_a_forked_child_answers_right(tmp_path: Path) -> None:
         student = Student(Session(transport))
         assert student.numbers == [1, 2, 3]
         assert student.double(4) == 8
-        with pytest.raises(SessionLost, match="its process ended"):
+        with pytest.raises(SessionLostError, match="its process ended"):
             student.end()
 
 
@@ -232,19 +224,8 @@ def test_the_seed_over_there_tells_nothing_of_another_exam() -> None:
     assert not seeds & set(range(1000))
 
 
-def names_of(part: str, cells: Cells) -> dict[str, object]:
-    names = namespace(part, cells)
-    assert "_errors" not in names, names["_errors"]
-    return names
-
-
 def found(verdict: Verdict) -> tuple[float, list[tuple[str, bool, str]]]:
     return verdict.score, [(reason.idea, reason.earned, reason.kind) for reason in verdict.reasons]
-
-
-@cache
-def reference(part: str) -> dict[str, object]:
-    return names_of(part, REFERENCE[part])
 
 
 def part_of(exam: Exam) -> str:

@@ -26,7 +26,7 @@ from grading.wire import (
     AuthoringError,
     Opaque,
     Raised,
-    Unreadable,
+    UnreadableError,
     decode_request,
     encode_request,
     frame_sizes,
@@ -224,7 +224,7 @@ NUMBER = struct.pack("<d", 1.5)
     ],
 )  # fmt: skip
 def test_traps_are_unreadable(frame):
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableError):
         read(frame)
 
 
@@ -236,14 +236,14 @@ def test_depth_has_a_limit_of_its_own():
         return framed(tree)
 
     read(nested(MAX_DEPTH))
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableError):
         read(nested(MAX_DEPTH + 1))
 
 
 def test_a_byte_of_two_is_true_and_lengths_are_checked_first():
     assert read(framed(["a", "b1", [3]], b"\0\1\2")).view(np.uint8).tolist() == [0, 1, 1]
     assert frame_sizes(HEADER.pack(3, 4)) == (3, 4)
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableError):
         frame_sizes(HEADER.pack(2**20 + 1, 0))
 
 
@@ -252,7 +252,7 @@ def test_small_answers_stay_small():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for tree in (b"\xdc\xff\xff" + b"\x90" * 65535, (b"\xdc\xff\xff" + b"\x90" * 65535) * 16):
         start = time.perf_counter()
-        with pytest.raises(Unreadable):
+        with pytest.raises(UnreadableError):
             read(framed(tree[: 2**20]))
         assert time.perf_counter() - start < 2
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
@@ -274,7 +274,7 @@ def test_mutated_frames_are_read_or_unreadable():
             frame[int(rng.integers(header, len(frame)))] = int(rng.integers(256))
         try:
             read(bytes(frame))
-        except Unreadable:
+        except UnreadableError:
             unreadable += 1
     assert 0 < unreadable < MUTATIONS
     assert time.perf_counter() - start < 30
@@ -283,7 +283,7 @@ def test_mutated_frames_are_read_or_unreadable():
 @given(st.binary(max_size=200), st.binary(max_size=20))
 @settings(max_examples=300, deadline=None)
 def test_random_trees_are_read_or_unreadable(tree, buffers):
-    with contextlib.suppress(Unreadable):
+    with contextlib.suppress(UnreadableError):
         read(framed(tree, buffers))
 
 

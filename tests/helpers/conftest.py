@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from helpers import stand_ins
 from helpers.idx import format_idx
 from helpers.sources import FILES
 
@@ -19,6 +20,13 @@ def no_settings(monkeypatch):
     """No test inherits the settings of whoever runs it."""
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def as_in_grading(monkeypatch):
+    """No progress bars, no GPU, no network."""
+    monkeypatch.setenv("LAB_BUDGET", "grade")
+    monkeypatch.setenv("TORCH_HOME", str(stand_ins.install()))
 
 
 @pytest.fixture

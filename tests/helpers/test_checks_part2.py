@@ -1,53 +1,12 @@
-"""The self-checks of Part II: right solutions pass, stubs are not attempted, usual mistakes are named."""
+"""The self-checks of Part II: usual mistakes are named, and what the tasks leave free passes."""
 
 import pytest
+from checking import CHECKS, REFERENCE, outcome, task_of
 
-from helpers.checks import part2
-from helpers.checks.selfcheck import NOT_ATTEMPTED, NOT_YET, PASSED
-from tests.samples import exchange, namespace, solution_cells
+from helpers.checks.selfcheck import NOT_YET, PASSED
+from tests.samples import exchange
 
-REFERENCE = solution_cells("source", "part2")
-STUBS = solution_cells("release", "part2")
-NAMES = list(part2.checks)
-# The task whose cell a check looks at, where their names differ.
-TASKS = {
-    **dict.fromkeys(("cnn-architecture", "cnn-forward"), "simple-cnn"),
-    **dict.fromkeys(("train-learns", "train-modes", "train-history"), "train-model"),
-    "evaluate": "cross-domain",
-}
-
-
-@pytest.fixture(autouse=True)
-def grading(monkeypatch):
-    """No progress bars, no GPU."""
-    monkeypatch.setenv("LAB_BUDGET", "grade")
-
-
-def outcome(capsys, name, cells):
-    part2.check(name, namespace("part2", cells))
-    return capsys.readouterr().out
-
-
-def with_exchange(task, *passages):
-    return exchange(REFERENCE, task, *passages)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_reference_passes(name, capsys):
-    assert PASSED in outcome(capsys, name, REFERENCE)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_stubs_are_not_attempted(name, capsys):
-    assert NOT_ATTEMPTED in outcome(capsys, name, STUBS)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_check_needs_its_own_task_alone(name, capsys):
-    task = TASKS.get(name, name)
-    assert PASSED in outcome(capsys, name, {**STUBS, task: REFERENCE[task]})
-
-
+pytestmark = pytest.mark.usefixtures("as_in_grading")
 MISTAKES = [
     ("cnn-architecture", "nn.Conv2d(32, 64, kernel_size=3", "nn.Conv2d(32, 48, kernel_size=3", "(64, 32, 3, 3)"),
     ("cnn-architecture", "nn.Linear(128, 10)", "nn.Linear(128, 10, bias=False)", "421,642 parameters"),
@@ -98,7 +57,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("name", "old", "new", "said"), MISTAKES)
 def test_a_mistake_is_named(name, old, new, said, capsys):
-    text = outcome(capsys, name, with_exchange(TASKS.get(name, name), (old, new)))
+    text = outcome(capsys, "part2", name, exchange(REFERENCE["part2"], task_of(name), (old, new)))
     assert NOT_YET in text
     assert said in text
 
@@ -114,21 +73,8 @@ FREEDOMS = [
 
 @pytest.mark.parametrize(("task", "old", "new"), FREEDOMS)
 def test_what_the_tasks_leave_free_passes(task, old, new, capsys):
-    cells = {**REFERENCE, task: REFERENCE[task].replace(old, new)}
-    assert cells[task] != REFERENCE[task]
-    for name in (name for name in NAMES if TASKS.get(name, name) == task):
-        assert PASSED in outcome(capsys, name, cells)
-
-
-@pytest.mark.parametrize("value", [None, 5, "text", lambda *_, **__: None], ids=["none", "int", "str", "lambda"])
-@pytest.mark.parametrize("name", NAMES)
-def test_nothing_that_a_notebook_defines_makes_a_check_raise(name, value, capsys):
-    part2.check(name, {needed: value for check in part2.checks._checks.values() for needed in check.needs})
-    assert NOT_YET in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_hints_open_one_by_one_and_hold_no_loop(name):
-    hints = part2.checks._checks[name].hints
-    assert len(hints) >= 2
-    assert not any("\n" in hint for hint in hints)
+    given = REFERENCE["part2"]
+    cells = {**given, task: given[task].replace(old, new)}  # wherever it stands
+    assert cells != given
+    for name in (name for name in CHECKS["part2"].checks if task_of(name) == task):
+        assert PASSED in outcome(capsys, "part2", name, cells)

@@ -1,54 +1,15 @@
-"""The self-checks of Part III: right solutions pass, stubs are not attempted, usual mistakes are named."""
+"""The self-checks of Part III: usual mistakes are named."""
 
 from pathlib import Path
 
 import pytest
+from checking import REFERENCE, outcome, task_of
 
-from helpers import stand_ins
-from helpers.checks import part3
-from helpers.checks.selfcheck import NOT_ATTEMPTED, NOT_YET, PASSED
+from helpers.checks.selfcheck import NOT_YET, PASSED
 from tests import samples
-from tests.samples import exchange, namespace, read_cells, solution_cells
+from tests.samples import exchange, read_cells
 
-REFERENCE = solution_cells("source", "part3")
-STUBS = solution_cells("release", "part3")
-NAMES = list(part3.checks)
-# The task whose cell a check looks at, where their names differ.
-TASKS = {
-    **dict.fromkeys(("transfer-structure", "transfer-forward", "unfreeze-layers"), "transfer-model"),
-    **dict.fromkeys(("extract-features", "linear-probe"), "cached-features"),
-}
-
-
-@pytest.fixture(autouse=True)
-def grading(monkeypatch):
-    """No progress bars, no GPU, no network."""
-    monkeypatch.setenv("LAB_BUDGET", "grade")
-    monkeypatch.setenv("TORCH_HOME", str(stand_ins.install()))
-
-
-def outcome(capsys, name, cells):
-    part3.check(name, namespace("part3", cells))
-    return capsys.readouterr().out
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_reference_passes(name, capsys):
-    assert PASSED in outcome(capsys, name, REFERENCE)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_stubs_are_not_attempted(name, capsys):
-    assert NOT_ATTEMPTED in outcome(capsys, name, STUBS)
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "compare-backbones"])
-def test_a_check_needs_its_own_task_alone(name, capsys):
-    """All but the bonus, whose reference calls two functions of Task 5."""
-    task = TASKS.get(name, name)
-    assert PASSED in outcome(capsys, name, {**STUBS, task: REFERENCE[task]})
-
-
+pytestmark = pytest.mark.usefixtures("as_in_grading")
 MISTAKES = [
     ("transfer-structure", 'weights="DEFAULT"', "weights=None", "pretrained weights and statistics"),
     ("transfer-structure", ".requires_grad_(False)", "", "a frozen backbone"),
@@ -109,14 +70,14 @@ MISTAKES = [
 
 
 def names_it(capsys, name, cells, passage, said):
-    text = outcome(capsys, name, exchange(cells, TASKS.get(name, name), passage))
+    text = outcome(capsys, "part3", name, exchange(cells, task_of(name), passage))
     assert NOT_YET in text
     assert said in text
 
 
 @pytest.mark.parametrize(("name", "old", "new", "said"), MISTAKES)
 def test_a_mistake_is_named(name, old, new, said, capsys):
-    names_it(capsys, name, REFERENCE, (old, new), said)
+    names_it(capsys, name, REFERENCE["part3"], (old, new), said)
 
 
 LOOPS = read_cells(Path(samples.__file__).parent / "part3" / "right" / "plain.py")  # written out, without pipelines
@@ -136,19 +97,5 @@ LOOPS = read_cells(Path(samples.__file__).parent / "part3" / "right" / "plain.py
     ],
 )
 def test_a_mistake_in_a_loop_of_ones_own_is_named(name, old, new, said, capsys):
-    assert PASSED in outcome(capsys, name, LOOPS)
+    assert PASSED in outcome(capsys, "part3", name, LOOPS)
     names_it(capsys, name, LOOPS, (old, new), said)
-
-
-@pytest.mark.parametrize("value", [None, 5, "text", lambda *_, **__: None], ids=["none", "int", "str", "lambda"])
-@pytest.mark.parametrize("name", NAMES)
-def test_nothing_that_a_notebook_defines_makes_a_check_raise(name, value, capsys):
-    part3.check(name, {needed: value for check in part3.checks._checks.values() for needed in check.needs})
-    assert NOT_YET in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_hints_open_one_by_one_and_hold_no_loop(name):
-    hints = part3.checks._checks[name].hints
-    assert len(hints) >= 2
-    assert not any("\n" in hint for hint in hints)

@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from grading.engine.execute import is_test
+from tests.tools import text_of
 
 CPU = "import time; print(time.process_time())"
 
@@ -26,7 +27,7 @@ class Run:
     def output(self, cell_id: str) -> str:
         """Return what a cell printed and showed as text, errors included."""
         (cell,) = (cell for cell in self.notebook.cells if cell.id == cell_id)
-        return "".join(_text(output) for output in cell.outputs)
+        return text_of(cell)
 
     def errors(self) -> dict[str, str]:
         """Return the errors by the id of their cells."""
@@ -36,14 +37,6 @@ class Run:
             for output in cell.get("outputs", [])
             if output.output_type == "error"
         }
-
-
-def _text(output: NotebookNode) -> str:
-    if output.output_type == "stream":
-        return output.text
-    if output.output_type == "error":
-        return f"{output.ename}: {output.evalue}"
-    return output.data.get("text/plain", "")
 
 
 def without_tests(notebook: NotebookNode, *left_out: str) -> NotebookNode:

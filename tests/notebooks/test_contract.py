@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from grading.exam import load_exams
+from grading.exam import find
 from grading.release import ROOT, differences, leaks
 from tests.samples import notebook_path, read
 
@@ -71,9 +71,8 @@ def test_points_are_85_and_15_with_the_bonus_apart(part: str) -> None:
 
 
 def test_points_in_metadata_and_exams_agree(part: str) -> None:
-    exams = load_exams()
     for cell in of_kind(part, "tests"):
-        assert exams[cell.id].points == cell.metadata.nbgrader.points
+        assert find(cell.id).points == cell.metadata.nbgrader.points
 
 
 def test_points_in_headings_agree(part: str) -> None:

@@ -107,3 +107,10 @@ def namespace(part: str, cells: Cells) -> dict[str, Any]:
         except Exception as error:
             names.setdefault("_errors", []).append((grade_id, error))
     return names
+
+
+def names_of(part: str, cells: Cells) -> dict[str, Any]:
+    """Return the names that solution cells define, none of which may raise."""
+    names = namespace(part, cells)
+    assert "_errors" not in names, names["_errors"]
+    return names

@@ -1,8 +1,10 @@
 """The samples of all parts in one place, and which test cells judge which task."""
 
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from tests.samples import Cells, solution_cells
+from tests.samples import Cells, names_of, solution_cells
 from tests.samples.cases import Mutant, Style
 from tests.samples.part1 import mutants as mutants1
 from tests.samples.part1 import styles as styles1
@@ -69,6 +71,12 @@ TESTS_OF: dict[str, dict[str, tuple[str, ...]]] = {
         "compare-backbones": ("bonus-compare-backbones",),
     },
 }
+
+
+@cache
+def reference(part: str) -> dict[str, Any]:
+    """Return the names that the reference defines."""
+    return names_of(part, REFERENCE[part])
 
 
 def exams_of(part: str) -> list[str]:

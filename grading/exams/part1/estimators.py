@@ -62,26 +62,29 @@ def grid_search_tunes_an_svm(student: Student, rng: np.random.Generator) -> None
         ok(folds == 4, expected="4 folds for cv=4", came=f"{folds:g}", hint="pass cv on")
     with idea("the best is refitted on all the data", 1):
         _is_fitted_search(search)
-        C, gamma = _params(search, "best_params_")["C"], _params(search, "best_params_")["gamma"]
-        trusted = SVC(C=C, gamma=gamma).fit(X, y)
-        X_new, _ = _clouds(rng, 200)
-        predicted = np.asarray(search.predict(X_new))
-        # Rounding may flip a point on the boundary; a model of fewer samples flips many.
-        agree = float(np.mean(predicted == trusted.predict(X_new)))
-        hint = "fit the search on X and y as they are given; refit stays True"
-        ok(
-            agree >= 0.99,
-            expected="predictions of the best model, trained on all data",
-            came=f"{agree:.0%} agree",
-            hint=hint,
-        )
-        n = 5003  # the notebook slices its 5,000 itself
-        y_many = np.arange(n) % 2
-        many = student.tune_svm(
-            4.0 * y_many[:, None] + rng.normal(0, 0.1, (n, 1)), y_many, {"C": [1.0], "gamma": [1.0]}, 2
-        )
-        fitted = number(many.best_estimator_.shape_fit_[0], "the number of samples")
-        ok(fitted == n, expected=f"a model fitted on all {n} samples", came=f"{fitted:g}", hint=hint)
+        _is_refitted(student, search, X, y, rng)
+
+
+def _is_refitted(student: Student, search: Ref, X: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> None:
+    """Demand the predictions of the best model on all samples, and of as many samples as are given."""
+    C, gamma = _params(search, "best_params_")["C"], _params(search, "best_params_")["gamma"]
+    trusted = SVC(C=C, gamma=gamma).fit(X, y)
+    X_new, _ = _clouds(rng, 200)
+    predicted = np.asarray(search.predict(X_new))
+    # Rounding may flip a point on the boundary; a model of fewer samples flips many.
+    agree = float(np.mean(predicted == trusted.predict(X_new)))
+    hint = "fit the search on X and y as they are given; refit stays True"
+    ok(
+        agree >= 0.99,
+        expected="predictions of the best model, trained on all data",
+        came=f"{agree:.0%} agree",
+        hint=hint,
+    )
+    n = 5003  # the notebook slices its 5,000 itself
+    y_many = np.arange(n) % 2
+    many = student.tune_svm(4.0 * y_many[:, None] + rng.normal(0, 0.1, (n, 1)), y_many, {"C": [1.0], "gamma": [1.0]}, 2)
+    fitted = number(many.best_estimator_.shape_fit_[0], "the number of samples")
+    ok(fitted == n, expected=f"a model fitted on all {n} samples", came=f"{fitted:g}", hint=hint)
 
 
 def _is_fitted_search(search: Any) -> None:

@@ -17,10 +17,10 @@ from grading.exams.part1.trusted import (
     Sizes,
     batch,
     build,
-    either,
     own_and_assisted,
     with_seed,
 )
+from grading.exams.sides import either
 from grading.handle import Ref, Student, StudentError, value
 from grading.judge import Fail, array, close, integers, number, ok
 

@@ -14,13 +14,13 @@ from grading.exams.part1.trusted import (
     Weights,
     batch,
     build,
-    either,
     give,
     numerical_gradient,
     own_and_assisted,
     smooth_batch,
     with_seed,
 )
+from grading.exams.sides import either
 from grading.handle import Ref, Student
 from grading.judge import ok, relative_error
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from grading.exam import exam, idea
 from grading.exams.part1 import probes
-from grading.exams.part1.trusted import PARAMETERS, Sizes, Weights, build, either
+from grading.exams.part1.trusted import PARAMETERS, Sizes, Weights, build
+from grading.exams.sides import either
 from grading.handle import Ref, Student, StudentError, items, size, value
 from grading.judge import Fail, array, integers, number, ok, relative_error
 

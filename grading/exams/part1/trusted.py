@@ -1,13 +1,12 @@
 """What the exams of the network share: a student's network with known weights, and what it ought to do."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from grading.exams.part1 import probes
-from grading.handle import Ref, Student, StudentError
+from grading.handle import Ref, Student
 from grading.judge import Fail, array, number, tolerance
 
 PARAMETERS = probes.PARAMETERS
@@ -158,29 +157,6 @@ def numerical_gradient(weights: Weights, X: np.ndarray, y: np.ndarray, h: float 
             gradient[index] = (ends[0] - ends[1]) / (2 * h)
         result[name] = gradient
     return result
-
-
-def either(judge: Callable[[Any], None], *sides: Callable[[], Any]) -> None:
-    """Judge the student's own network first; where it fails, the same with trusted neighbours of what is judged.
-
-    The first says whether the student's methods work together, the second whether this one works by itself: either
-    earns the points, so that a mistake in a neighbour costs only there.
-
-    Raises
-    ------
-    Fail or StudentError
-        What the first side failed by, if all fail.
-    """
-    first: Exception | None = None
-    for side in sides:
-        try:
-            judge(side())
-        except (Fail, StudentError) as error:
-            first = first or error
-        else:
-            return
-    assert first is not None
-    raise first
 
 
 def own_and_assisted(student: Student, *trusted: str) -> tuple[Ref, Ref]:

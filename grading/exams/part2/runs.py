@@ -6,7 +6,7 @@ noted ones (`Run.verified`).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from grading.exams.part2 import probes
-from grading.exams.part2.trusted import N_WEIGHTS, Data, answer, backward, gradient, mean_loss
+from grading.exams.part2.epochs import Epoch, Measured, epochs_of, measured
+from grading.exams.part2.trusted import N_WEIGHTS, Data, answer, backward, gradient
 from grading.handle import Ref, Student, items, size, value
 from grading.judge import Fail, array, ok, relative_error
 
@@ -60,23 +61,6 @@ class Pass:
     gradient: np.ndarray | None
 
 
-@dataclass
-class Epoch:
-    """The passes on training images of one epoch, with gradients, and those on validation images after them."""
-
-    steps: list[Pass] = field(default_factory=list)
-    checks: list[Pass] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Mean loss and accuracy, and the share of answers that rounding could turn."""
-
-    loss: float
-    accuracy: float
-    doubtful: float
-
-
 @dataclass(frozen=True)
 class Run:
     """One training: what it was given, what it noted and answered, and the weights before and after it."""
@@ -94,34 +78,18 @@ class Run:
         images, labels = (data.val_images, data.val_labels) if noted.validation else (data.images, data.labels)
         return images[noted.rows], labels[noted.rows]
 
-    def epochs(self) -> list[Epoch]:
-        """Cut the passes into epochs: one begins with the first training pass behind a validation."""
-        found: list[Epoch] = []
-        for noted in self.passes:
-            if noted.validation:
-                if found:  # a validation before any training belongs to none
-                    found[-1].checks.append(noted)
-            elif noted.with_gradient:  # without: another look at training images, which is free
-                if not found or found[-1].checks:
-                    found.append(Epoch())
-                found[-1].steps.append(noted)
-        hint = "in each epoch: a pass over train_loader, then one over val_loader, through model(images)"
-        ok(bool(found), expected="training through model(images), with gradients", came="none", hint=hint)
-        return found
+    def epochs(self) -> list[Epoch[Pass]]:
+        """Return the epochs; fail where nothing was trained."""
+        return epochs_of(self.passes)
 
-    def measure(self, passes: list[Pass], *, training: bool) -> "Measured":
+    def measure(self, passes: list[Pass], *, training: bool) -> Measured:
         """Return loss and accuracy over the samples of passes, each with the weights of its pass."""
-        ok(bool(passes), expected="a pass over each loader in each epoch", came="none", hint="for … in val_loader")
-        losses, right, ties, seen = 0.0, 0, 0, 0
-        for noted in passes:
+
+        def answered(noted: Pass) -> tuple[torch.Tensor, torch.Tensor]:
             images, labels = self.batch(noted)
-            logits = answer(noted.weights, images, training=training, shift=self.shift)
-            losses += mean_loss(logits, labels) * len(labels)
-            right += int((logits.argmax(dim=1) == labels).sum())
-            first, second = logits.topk(2, dim=1).values.T
-            ties += int((first - second < 1e-5).sum())
-            seen += len(labels)
-        return Measured(losses / seen, right / seen, ties / seen)
+            return answer(noted.weights, images, training=training, shift=self.shift), labels
+
+        return measured(map(answered, passes))
 
     def demand_steps(self, *, or_stillness: bool = False) -> None:
         """Demand in each epoch a step along the gradient of its batch: without training there is nothing to judge.
@@ -299,12 +267,12 @@ def judge_history(run: Run, n_epochs: int, what: str, *, validation: bool = True
         passes = [epoch.checks if name.startswith("val") else epoch.steps for epoch in epochs]
         found = [run.measure(each, training=False) for each in passes]
         slack = tied(found) if what == "accuracy" else 0.0
-        judge_values(came[name], [getattr(measured, what) for measured in found], name, hints[name], slack)
+        judge_values(came[name], [getattr(each, what) for each in found], name, hints[name], slack)
 
 
 def tied(found: list[Measured]) -> float:
     """Return the share of answers that rounding could turn; where it is large, no weights were learnt."""
-    return min(max(measured.doubtful for measured in found), 0.1)
+    return min(max(each.doubtful for each in found), 0.1)
 
 
 # --- modes ------------------------------------------------------------------------------------------------------
@@ -316,7 +284,7 @@ def demand_checks(checks: list[Pass]) -> None:
     ok(bool(checks), expected="validation by model(images)", came="none", hint=hint)
 
 
-def modes_right(epochs: list[Epoch]) -> None:
+def modes_right(epochs: list[Epoch[Pass]]) -> None:
     """Demand train mode for steps, and eval mode without gradients for checks."""
     steps = [noted for epoch in epochs for noted in epoch.steps]
     checks = [noted for epoch in epochs for noted in epoch.checks]

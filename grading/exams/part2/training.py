@@ -8,9 +8,9 @@ import numpy as np
 
 from grading.exam import exam, idea
 from grading.exams.part2 import probes
+from grading.exams.part2.epochs import Epoch
 from grading.exams.part2.runs import (
     HISTORY,
-    Epoch,
     Pass,
     Run,
     adam,
@@ -107,7 +107,7 @@ def modes_and_gradients(student: Student, rng: np.random.Generator) -> None:
         _gradients_fresh(run, rate)
 
 
-def _reported_in_eval_mode(run: Run, epochs: list[Epoch], hint: str) -> None:
+def _reported_in_eval_mode(run: Run, epochs: list[Epoch[Pass]], hint: str) -> None:
     """Fail where the losses that came are those of train mode; any other mistake in them costs elsewhere."""
     if not isinstance(run.answer, dict) or np.shape(run.answer.get("val_loss", ())) != (len(epochs),):
         return

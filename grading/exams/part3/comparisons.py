@@ -10,11 +10,10 @@ from sklearn.metrics import f1_score
 from torch.utils.data import DataLoader, TensorDataset
 
 from grading.exam import exam, idea
-from grading.exams.part1.trusted import either
 from grading.exams.part2.trusted import CPU
 from grading.exams.part3 import probes, stand_ins
 from grading.exams.part3.checkpoints import STATISTICS, checkpoint
-from grading.exams.part3.runs import once
+from grading.exams.sides import either, once
 from grading.handle import Ref, Student, items, size
 from grading.judge import array, close, frame, number, ok
 

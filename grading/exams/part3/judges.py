@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from grading.exams.part2.epochs import Epoch
 from grading.exams.part2.runs import HISTORY, history, judge_values, tied
-from grading.exams.part3.runs import LEAST_COSINE, Epoch, Pass, Run
+from grading.exams.part3.runs import LEAST_COSINE, Pass, Run
 from grading.exams.part3.states import ALL_WEIGHTS, N_BLOCKS, OPEN_ALWAYS, STATISTICS, WEIGHTS, weights_moved
 from grading.judge import ok
 
@@ -46,7 +47,7 @@ def judge_downhill(run: Run) -> None:
     ok(sums < own + 0.05, expected="each step by the gradient of its batch", came="sums with earlier ones", hint=hint)
 
 
-def judge_open(epochs: list[Epoch], n_open: int) -> None:
+def judge_open(epochs: list[Epoch[Pass]], n_open: int) -> None:
     """Demand that the last blocks are trainable from the first batch on."""
     late = sum(not all(noted.opened[N_BLOCKS - n_open :]) for epoch in epochs for noted in epoch.steps)
     hint = "model.unfreeze_layers(num_layers) before the first batch"
@@ -107,5 +108,5 @@ def judge_history(run: Run, n_epochs: int) -> None:
         judge_values(came[f"{name}_accuracy"], wanted, f"{name}_accuracy", hint, tied(found))
 
 
-def _both(epochs: list[Epoch]) -> tuple[list[list[Pass]], list[list[Pass]]]:
+def _both(epochs: list[Epoch[Pass]]) -> tuple[list[list[Pass]], list[list[Pass]]]:
     return [epoch.steps for epoch in epochs], [epoch.checks for epoch in epochs]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grading.exam import exam, idea
-from grading.exams.part1.trusted import either
+from grading.exams.part2.epochs import Epoch
 from grading.exams.part2.runs import HISTORY, history
 from grading.exams.part2.trusted import CPU
 from grading.exams.part3 import probes, stand_ins
@@ -19,9 +19,10 @@ from grading.exams.part3.judges import (
     judge_steps,
     judge_validation,
 )
-from grading.exams.part3.runs import Epoch, Run, once, train
+from grading.exams.part3.runs import Pass, Run, train
 from grading.exams.part3.states import ALL_WEIGHTS, BLOCKS, N_BLOCKS, OPEN_ALWAYS, WEIGHTS, draw_state, lesson
 from grading.exams.part3.trainers import STATISTICS_HINT
+from grading.exams.sides import either, once
 from grading.handle import Student
 from grading.judge import integers, ok
 
@@ -34,7 +35,7 @@ class Phase:
     """One phase of a run: what was asked for, its epochs, and the states before and after it."""
 
     num_layers: int
-    epochs: list[Epoch]
+    epochs: list[Epoch[Pass]]
     before: np.ndarray
     after: np.ndarray
 

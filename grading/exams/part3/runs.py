@@ -4,8 +4,7 @@ A model (`probes.Miniature`) notes its whole state at each pass. Its notes are c
 from the model itself, and losses and accuracies are computed anew from the states, on the exam's own side.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,8 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from grading.exams.part2.runs import Measured
-from grading.exams.part2.trusted import Data, mean_loss
+from grading.exams.part2.epochs import Epoch, Measured, epochs_of, measured
+from grading.exams.part2.trusted import Data
 from grading.exams.part3 import probes
 from grading.exams.part3.states import ALL_WEIGHTS, N_MODES, N_PARAMETERS, model_at, read_state, weights_moved
 from grading.handle import Ref, Student, items, size
@@ -60,14 +59,6 @@ class Pass:
     gradient: np.ndarray | None = None
 
 
-@dataclass
-class Epoch:
-    """The passes on training images of one epoch, with gradients, and those on validation images after them."""
-
-    steps: list[Pass] = field(default_factory=list)
-    checks: list[Pass] = field(default_factory=list)
-
-
 @dataclass(frozen=True)
 class Run:
     """One training: what it was given, what it noted and answered, and the states before and after it.
@@ -88,33 +79,13 @@ class Run:
     unfrozen: list[Any]
     held: list[Any]
 
-    def epochs(self) -> list[Epoch]:
-        """Cut the passes into epochs: one begins with the first training pass behind a validation."""
-        found: list[Epoch] = []
-        for noted in self.passes:
-            if noted.validation:
-                if found:  # a validation before any training belongs to none
-                    found[-1].checks.append(noted)
-            elif noted.with_gradient:  # without: another look at training images, which is free
-                if not found or found[-1].checks:
-                    found.append(Epoch())
-                found[-1].steps.append(noted)
-        hint = "in each epoch: a pass over train_loader, then one over val_loader, through model(images)"
-        ok(bool(found), expected="training through model(images), with gradients", came="none", hint=hint)
-        return found
+    def epochs(self) -> list[Epoch[Pass]]:
+        """Return the epochs; fail where nothing was trained."""
+        return epochs_of(self.passes)
 
     def measure(self, passes: list[Pass]) -> Measured:
         """Return loss and accuracy over the samples of passes, each with the state and the modes of its pass."""
-        ok(bool(passes), expected="a pass over each loader in each epoch", came="none", hint="for … in val_loader")
-        losses, right, ties, seen = 0.0, 0, 0, 0
-        for noted in passes:
-            logits, labels = self._logits(noted)
-            losses += mean_loss(logits, labels) * len(labels)
-            right += int((logits.argmax(dim=1) == labels).sum())
-            first, second = logits.topk(2, dim=1).values.T
-            ties += int((first - second < 1e-5).sum())
-            seen += len(labels)
-        return Measured(losses / seen, right / seen, ties / seen)
+        return measured(map(self._logits, passes))
 
     def _logits(self, noted: Pass) -> tuple[torch.Tensor, torch.Tensor]:
         twin, images, labels = self.twin(noted)
@@ -242,25 +213,3 @@ def train(student: Student, loaded: Ref, data: Data, state: np.ndarray, function
         same = np.array_equal(passes[0].state, state)
         ok(same, expected="training from the weights that the model has", came="from others", hint=hint)
     return Run(data, state, passes, read_state(model), came, unfrozen, held)
-
-
-# --- sides of an exam ---------------------------------------------------------------------------------------------
-
-
-def once(make: Callable[[], Any]) -> Callable[[], Any]:
-    """Return a function that makes something at its first call; what it raised then, it raises again."""
-    made: list[Any] = []
-    raised: list[Exception] = []
-
-    def get() -> Any:
-        if raised:
-            raise raised[0]
-        if not made:
-            try:
-                made.append(make())
-            except Exception as error:
-                raised.append(error)
-                raise
-        return made[0]
-
-    return get

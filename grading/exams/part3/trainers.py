@@ -7,7 +7,6 @@ network: six blocks with batch norm, frozen, a 1 × 1 convolution in front and a
 import numpy as np
 
 from grading.exam import exam, idea
-from grading.exams.part1.trusted import either
 from grading.exams.part2.trusted import CPU
 from grading.exams.part3 import probes, stand_ins
 from grading.exams.part3.judges import (
@@ -19,8 +18,9 @@ from grading.exams.part3.judges import (
     judge_rate,
     judge_validation,
 )
-from grading.exams.part3.runs import Run, once, train
+from grading.exams.part3.runs import Run, train
 from grading.exams.part3.states import BLOCKS, N_BLOCKS, OPEN_ALWAYS, draw_state, lesson
+from grading.exams.sides import either, once
 from grading.handle import Student
 from grading.judge import Fail, integers, ok
 

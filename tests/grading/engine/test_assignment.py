@@ -118,3 +118,8 @@ def test_a_notebook_that_can_not_be_read_is_named(course: Path, tree: str, text:
     (course / tree / PART / NAME).write_text(text, encoding="utf-8")
     with pytest.raises(LookupError, match=rf"{tree}/part1/{NAME} can't be read as a notebook"):
         assignments.load(PART, course)
+
+
+def test_files_of_a_student_stand_in_for_none_of_ours_and_notebooks_are_none() -> None:
+    ours, theirs = {"table.csv": b"ours"}, {"a.txt": b"a", "table.csv": b"theirs", "x.ipynb": b"", "sub/X.IPYNB": b""}
+    assert list(assignments.with_files(ours, theirs).items()) == [("table.csv", b"ours"), ("a.txt", b"a")]

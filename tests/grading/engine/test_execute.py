@@ -21,6 +21,7 @@ from grading.engine.execute import Execution, KernelLostError, execute
 from grading.engine.job import Job, Outcome, grade
 from grading.exam import Verdict
 from grading.sandbox import launch
+from tests.tools import eventually
 
 HIDDEN = [str(Path(grading.__file__).parent / "exams")]
 POINTS = {
@@ -120,6 +121,11 @@ def test_what_a_notebook_puts_in_the_place_of_what_it_found_is_noticed(cell: str
     done = run(RIGHT, cell, DOUBLE, ADD)
     assert done.suspicions == [f"the notebook has put something of its own in the place of {name}" for name in named]
     assert done.verdicts[DOUBLE].score == 2 or named
+
+
+def test_an_answer_that_no_agent_writes_is_noticed() -> None:
+    done = run(RIGHT, "import msgpack; msgpack.packb = lambda tree, **more: b'\\xc1'", DOUBLE)
+    assert any(told.startswith(f"{DOUBLE}: an answer was forged") for told in done.suspicions)
 
 
 @pytest.mark.parametrize(
@@ -285,10 +291,7 @@ def test_no_process_is_left_behind() -> None:
     run(RIGHT, DOUBLE)
     before = {process.pid for process in psutil.Process().children(recursive=True)}
     run(RIGHT, "play-fatal", DOUBLE, "import subprocess; subprocess.Popen(['sleep', '1000'])")
-    deadline = time.monotonic() + 10
-    while (left := _living(before)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert left == []
+    assert eventually(lambda: not _living(before)), _living(before)
 
 
 def _living(before: set[int]) -> list[psutil.Process]:

@@ -289,7 +289,7 @@ def autograded(root: Path, student: str = ADA) -> dict[str, bytes]:
 def test_the_notebook_lies_where_nbgrader_looks_with_the_other_files(course: Path, assignment: Assignment) -> None:
     (course / "source" / PART / "table.csv").write_bytes(b"ours")
     done = outcome(assignment)
-    folder = hand_in(course, {"table.csv": b"theirs", "sub/notes.txt": b"x", "draft.ipynb": b"{}"})
+    folder = hand_in(course, {"table.csv": b"theirs", "sub/notes.txt": b"x", "DRAFT.IPYNB": b"{}"})
     recorder(course).record(done, folder)
     assert autograded(course) == {
         f"{PART}/{NAME}": done.notebook.encode(), f"{PART}/table.csv": b"ours", f"{PART}/sub/notes.txt": b"x",

@@ -11,43 +11,23 @@ from pathlib import Path
 
 import pytest
 
-from grading.exam import Exam, Verdict, load_exams, run
+from grading.exam import _EXAMS, Exam, Verdict, find, run
 from grading.handle import in_process
-from helpers import stand_ins
-from tests.samples import Cells, exchange, namespace, read, read_cells, solution_cells
+from tests.samples import exchange, names_of, read, read_cells, solution_cells
 from tests.samples.cases import Mutant, Style
-from tests.samples.catalogue import BASE, MUTANTS, PARTS, REFERENCE, RIGHT, STYLES, TESTS_OF, exams_of
+from tests.samples.catalogue import BASE, MUTANTS, PARTS, REFERENCE, RIGHT, STYLES, TESTS_OF, exams_of, reference
 from tests.samples.submissions import classroom
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from lying import lying_sessions
 
-EXAMS: dict[str, Exam] = {
-    key: exam for key, exam in load_exams().items() if exam.module.startswith("grading.exams.part")
-}
+pytestmark = pytest.mark.usefixtures("weights_of_grading")
+EXAMS: dict[str, Exam] = {exam_id: find(exam_id) for part in PARTS for exam_id in exams_of(part)}
 each_part = pytest.mark.parametrize("part", PARTS)
 each_right_solution = pytest.mark.parametrize("path", RIGHT, ids=lambda path: f"{path.parts[-3]}-{path.stem}")
 each_style = pytest.mark.parametrize(("part", "style"), STYLES, ids=[f"{part}-{style.name}" for part, style in STYLES])
 each_mutant = pytest.mark.parametrize(("part", "mutant"), MUTANTS, ids=[f"{part}-{m.name}" for part, m in MUTANTS])
-
-
-@pytest.fixture(autouse=True)
-def weights_of_grading(monkeypatch):
-    """Let torchvision find the stand-ins, as in grading."""
-    monkeypatch.setenv("TORCH_HOME", "")  # put back after the test, whatever stands in for it now
-    stand_ins.install()
-
-
-def names_of(part: str, cells: Cells) -> dict[str, object]:
-    names = namespace(part, cells)
-    assert "_errors" not in names, names["_errors"]
-    return names
-
-
-@cache
-def reference(part: str) -> dict[str, object]:
-    return names_of(part, REFERENCE[part])
 
 
 def verdicts(names: dict[str, object], exam_ids: Sequence[str], seed: int = 0) -> dict[str, Verdict]:
@@ -78,7 +58,7 @@ def points_of_cells(part: str) -> dict[str, float]:
 
 @each_part
 def test_every_test_cell_has_its_exam(part):
-    exams = {key: exam for key, exam in EXAMS.items() if exam.module.startswith(f"grading.exams.{part}")}
+    exams = {key: exam for key, exam in _EXAMS.items() if exam.module.startswith(f"grading.exams.{part}")}
     assert {key: exam.points for key, exam in exams.items()} == points_of_cells(part)
     assert sorted(exams) == sorted(exams_of(part))
 

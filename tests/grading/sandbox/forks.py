@@ -25,6 +25,7 @@ from grading.sandbox.launch import KernelProcess, Zygote
 from grading.sandbox.messages import CHANNELS, SOCKETS, Request
 from grading.sandbox.policy import FILES, WORK, Limits, environment
 from tests import sandboxes
+from tests.tools import eventually
 
 LIGHT = ("ipykernel.kernelapp", "IPython")
 """What a zygote imports here: enough to be a kernel."""
@@ -111,9 +112,7 @@ def groups() -> set[str]:
 def counts(zygote: Zygote) -> dict[str, int]:
     """Count what a kernel could leave behind."""
     own, forking = psutil.Process(), inner(zygote)
-    until = time.monotonic() + PATIENCE
-    while forking.children() and time.monotonic() < until:  # a supervisor says how its kernel ended, and then ends
-        time.sleep(0.002)
+    eventually(lambda: not forking.children())  # a supervisor says how its kernel ended, and then ends
     return {
         "descriptors of the grader": own.num_fds(),
         "descriptors of the zygote": forking.num_fds(),

@@ -178,7 +178,7 @@ def test_a_group_that_is_gone_is_asked_without_error(machine: Machine) -> None:
     assert group
     group.remove()
     group.remove()
-    assert (group.out_of_memory(), group.peak_memory_bytes(), group.cpu_counter()) == (False, 0, None)
+    assert (group.out_of_memory(), group.cpu_counter()) == (False, None)
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
@@ -223,6 +223,5 @@ def test_a_real_group_holds_processes_to_their_memory(user: str) -> None:
     assert counter is not None and int(os.pread(counter, 99, 0)) > 0
     os.close(counter)
     assert group.out_of_memory()
-    assert 90 << 20 < group.peak_memory_bytes() <= 96 << 20
     group.remove()
     assert not any(folder.exists() for folder in group.folders.values())

@@ -21,6 +21,7 @@ from grading.sandbox.launch import Zygote, close_all, remedy_for, shared_zygote
 from tests.grading.sandbox import forks
 from tests.grading.sandbox.forks import LIGHT
 from tests.sandboxes import USERS
+from tests.tools import eventually
 
 MIB = 1 << 20
 
@@ -38,13 +39,6 @@ def shared() -> Iterator[Callable[[], Zygote]]:
     close_all()
     yield lambda: shared_zygote(LIGHT, sandbox=True)
     close_all()
-
-
-def _eventually(holds: Callable[[], bool]) -> bool:
-    until = time.monotonic() + forks.PATIENCE
-    while not holds() and time.monotonic() < until:
-        time.sleep(0.01)
-    return holds()
 
 
 def _running(processes: list[psutil.Process]) -> list[psutil.Process]:
@@ -86,9 +80,9 @@ def test_kernels_of_one_zygote_run_at_the_same_time(zygote: Zygote) -> None:
 def test_a_kernel_that_is_closed_ends_with_all_its_processes(zygote: Zygote) -> None:
     before = set(forks.below(zygote.process_id))
     with forks.kernel(zygote):
-        assert _eventually(lambda: len(forks.below(zygote.process_id)) >= len(before) + 3)
+        assert eventually(lambda: len(forks.below(zygote.process_id)) >= len(before) + 3)
         family = [process for process in forks.below(zygote.process_id) if process not in before]
-    assert _eventually(lambda: not _running(family))
+    assert eventually(lambda: not _running(family))
 
 
 def test_the_numbers_of_processes_that_are_told_are_those_seen_from_outside(zygote: Zygote) -> None:
@@ -114,17 +108,17 @@ def test_a_zygote_that_was_killed_is_replaced_at_the_next_launch(shared: Callabl
     first = shared()
     family = [psutil.Process(first.process_id), *forks.below(first.process_id)]
     os.kill(first.process_id if victim == "bubblewrap" else forks.inner(first).pid, signal.SIGKILL)
-    assert _eventually(lambda: not first.alive())
+    assert eventually(lambda: not first.alive())
     second = shared()
     assert second is not first
     forks.end_one(second)
-    assert _eventually(lambda: not _running(family))
+    assert eventually(lambda: not _running(family))
 
 
 def test_a_zygote_that_is_gone_is_an_error_that_says_to_try_another_one(shared: Callable[[], Zygote]) -> None:
     first = shared()
     os.kill(forks.inner(first).pid, signal.SIGKILL)
-    assert _eventually(lambda: not first.alive())
+    assert eventually(lambda: not first.alive())
     with pytest.raises(OSError), forks.kernel(first):
         pass
 
@@ -148,7 +142,7 @@ def test_nothing_is_left_running_when_a_grader_is_killed_and_its_groups_are_swep
     with forks.grader(user, "hold") as grader:
         assert grader.stdout and grader.stdout.readline() == "ready\n"
         inside = 5 + (user != "root" and len(USERS) > 1)
-        assert _eventually(
+        assert eventually(
             lambda: len(forks.below(grader.pid)) > inside
         )  # wall, init, zygote, supervisor, first, kernel
         family = forks.below(grader.pid)
@@ -158,7 +152,7 @@ def test_nothing_is_left_running_when_a_grader_is_killed_and_its_groups_are_swep
             with contextlib.suppress(psutil.NoSuchProcess):  # gone with the one before
                 if "tests.grading.sandbox.forks" in process.cmdline() and "bwrap" not in process.cmdline()[0]:
                     process.kill()
-        assert _eventually(lambda: not _running(family))
+        assert eventually(lambda: not _running(family))
         grader.wait()
     assert bool(left) == (user == "root" and "memory" in cgroups.writable_parents())
     cgroups.sweep()
@@ -196,7 +190,7 @@ def test_a_grader_that_ends_leaves_no_temporary_files_and_no_processes() -> None
         assert list(Path(folder).iterdir()) == []
         numbers = json.loads(done.stdout)
         assert len(numbers) >= 6
-        assert _eventually(lambda: not any(map(psutil.pid_exists, numbers)))
+        assert eventually(lambda: not any(map(psutil.pid_exists, numbers)))
 
 
 # --- What is imported -------------------------------------------------------------------------------------------------
@@ -264,10 +258,10 @@ def test_without_walls_kernels_start_and_end_as_well() -> None:
     zygote = Zygote(LIGHT, sandbox=False)
     forks.end_one(zygote)
     with forks.kernel(zygote) as process:
-        assert _eventually(lambda: len(forks.below(process.supervisor_id)) > 0)
+        assert eventually(lambda: len(forks.below(process.supervisor_id)) > 0)
         family = forks.below(process.supervisor_id)
     zygote.close()
-    assert _eventually(lambda: not _running(family))
+    assert eventually(lambda: not _running(family))
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from grading.sandbox.manager import SandboxKernelManager
 from grading.sandbox.provisioner import SandboxProvisioner
 from tests.grading.sandbox.forks import LIGHT
 from tests.sandboxes import USERS, Grader, environment
+from tests.tools import eventually
 
 PROGRAMS = Path(sys.executable).parent
 
@@ -231,9 +232,7 @@ def test_a_kernel_leaves_no_file_no_descriptor_and_no_process(monkeypatch: pytes
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
 
     def there() -> tuple[list[Path], int, int]:
-        until = time.monotonic() + 20
-        while any("sleep" in process.name() for process in me.children(recursive=True)) and time.monotonic() < until:
-            time.sleep(0.01)
+        eventually(lambda: not any("sleep" in process.name() for process in me.children(recursive=True)))
         return list(folder.iterdir()), me.num_fds(), len(me.children(recursive=True))
 
     before = there()
