@@ -38,13 +38,19 @@ class _MalformedError(Exception):
 class ReplyChannel(AsyncZMQSocketChannel):
     """Drops messages that can't be read, or that don't have the form that they should have."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._reported: set[str] = set()
+
     async def get_msg(self, timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
         """Return the next message that can be read."""
         while True:
             try:
                 return await super().get_msg(timeout)
             except _MalformedError as error:
-                _log.warning("dropped a message of a kernel that can't be read: %s", error)
+                if str(error) not in self._reported:  # once for each kind: a kernel can send them without end
+                    self._reported.add(str(error))
+                    _log.warning("dropped messages of a kernel that can't be read: %s", error)
 
     async def _recv(self, **options: Any) -> dict[str, Any]:  # type: ignore[override]
         assert self.socket is not None

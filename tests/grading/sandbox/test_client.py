@@ -145,6 +145,17 @@ def test_what_cannot_be_read_is_dropped_and_the_next_message_arrives(liar: Liar,
         assert isinstance(message["metadata"], dict)
 
 
+def test_many_that_can_not_be_read_are_one_line_in_the_log(liar: Liar, caplog: pytest.LogCaptureFixture) -> None:
+    def say() -> None:
+        for _ in range(200):
+            liar.socket.send_multipart(liar.parts(content=b"{"))
+
+    assert heard(liar, say) == []
+    assert [record.getMessage() for record in caplog.records] == [
+        "dropped messages of a kernel that can't be read: JSONDecodeError"
+    ]
+
+
 def test_a_message_that_is_sent_twice_arrives_once(liar: Liar) -> None:
     parts = liar.parts()
     assert len(heard(liar, lambda: [liar.socket.send_multipart(parts) for _ in range(3)] and None)) == 1
