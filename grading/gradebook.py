@@ -17,7 +17,7 @@ BONUS = "bonus-"
 
 
 @dataclass(frozen=True)
-class Reason:
+class LostIdea:
     """An idea that lost its points, with what came in place of what was expected."""
 
     idea: str
@@ -35,7 +35,7 @@ class CellScore:
         Points; the score is None while nobody has given one.
     manual : bool
         Whether a person grades it.
-    reasons : tuple of Reason
+    reasons : tuple of LostIdea
         What the verdict says of lost points, one an idea.
     """
 
@@ -43,7 +43,7 @@ class CellScore:
     score: float | None
     max_score: float
     manual: bool
-    reasons: tuple[Reason, ...] = ()
+    reasons: tuple[LostIdea, ...] = ()
 
     @property
     def bonus(self) -> bool:
@@ -102,7 +102,7 @@ def submissions(part: str, root: Path) -> list[Submission]:
     return [found[student] for student in sorted(found)]
 
 
-def _cell(grade: Any, reasons: dict[str, tuple[Reason, ...]]) -> CellScore:
+def _cell(grade: Any, reasons: dict[str, tuple[LostIdea, ...]]) -> CellScore:
     """Turn one of nbgrader's grades into a record; a manual score has the last word, as it has in nbgrader."""
     manual = grade.cell.cell_type == "markdown"
     # A regrade asks for another look at a manual score, and keeps it until then.
@@ -112,7 +112,7 @@ def _cell(grade: Any, reasons: dict[str, tuple[Reason, ...]]) -> CellScore:
     return CellScore(name, score, float(grade.max_score), manual, reasons.get(name, ()))
 
 
-def _reasons(folder: Path) -> dict[str, tuple[Reason, ...]]:
+def _reasons(folder: Path) -> dict[str, tuple[LostIdea, ...]]:
     """Return the reasons for lost points by `grade_id`, from the outputs of the autograded notebooks."""
     found = {}
     for path in folder.glob("*.ipynb"):
@@ -123,13 +123,13 @@ def _reasons(folder: Path) -> dict[str, tuple[Reason, ...]]:
     return found
 
 
-def _lost(outputs: list) -> Iterator[Reason]:
+def _lost(outputs: list) -> Iterator[LostIdea]:
     """Yield what the printed verdict says of each idea that lost its points, and an error that left no verdict."""
     for output in outputs:
         if output.output_type == "error":
-            yield Reason("no verdict", f"{output.ename}: {output.evalue}")
+            yield LostIdea("no verdict", f"{output.ename}: {output.evalue}")
         if output.output_type == "stream":
             for block in re.split(r"^  (?=[✓✗] )", output.text, flags=re.M):
                 if block.startswith("✗ "):
                     came = re.search(r"^ *came: (.*)", block, flags=re.M)
-                    yield Reason(block[2:].partition("\n")[0], came.group(1) if came else "")
+                    yield LostIdea(block[2:].partition("\n")[0], came.group(1) if came else "")

@@ -5,29 +5,28 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_output
 
-from grading.exam import Reason as Lost
-from grading.exam import Verdict
-from grading.gradebook import CellScore, Reason, Submission, _lost, submissions
+from grading.exam import Reason, Verdict
+from grading.gradebook import CellScore, LostIdea, Submission, _lost, submissions
 
 
-def printed(*reasons: Lost) -> list:
+def printed(*reasons: Reason) -> list:
     verdict = Verdict("test-x", 5.0, 1.0, reasons, seed=1, cpu_seconds=0.0)
     return [new_output("stream", text="\n".join(verdict.lines()) + "\n")]
 
 
 def test_reasons_are_read_from_what_a_verdict_prints() -> None:
-    earned = Lost("the shape", 1.0, earned=True)
-    lost = Lost("the mean", 4.0, earned=False, expected="a mean", came="a sum", hint="divide", kind="fail")
-    assert list(_lost(printed(earned, lost))) == [Reason("the mean (4)", "a sum")]
+    earned = Reason("the shape", 1.0, earned=True)
+    lost = Reason("the mean", 4.0, earned=False, expected="a mean", came="a sum", hint="divide", kind="fail")
+    assert list(_lost(printed(earned, lost))) == [LostIdea("the mean (4)", "a sum")]
 
 
 def test_a_full_verdict_has_no_reasons() -> None:
-    assert list(_lost(printed(Lost("the shape", 5.0, earned=True)))) == []
+    assert list(_lost(printed(Reason("the shape", 5.0, earned=True)))) == []
 
 
 def test_an_error_is_a_reason() -> None:
     output = new_output("error", ename="RuntimeError", evalue="broken", traceback=[])
-    assert list(_lost([output])) == [Reason("no verdict", "RuntimeError: broken")]
+    assert list(_lost([output])) == [LostIdea("no verdict", "RuntimeError: broken")]
 
 
 def test_base_bonus_and_answers_are_summed_apart() -> None:
