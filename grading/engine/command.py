@@ -17,8 +17,7 @@ from traitlets.config import Config, PyFileConfigLoader
 from grading.engine import assignment as assignments
 from grading.engine.journal import Journal
 from grading.engine.record import Recorder
-from grading.engine.run import Options, Report, cores, run, submitted
-from grading.engine.run import Progress as Standing
+from grading.engine.run import Options, Report, Standing, cores, run, submitted
 from grading.sandbox.launch import KERNEL
 
 

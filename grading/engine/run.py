@@ -20,7 +20,7 @@ from grading.engine.record import GradebookError, Recorder
 
 _TRIES = 2  # of a submission whose worker was lost; the second time it may have been its own doing
 
-Told = Callable[["Progress"], None]
+Told = Callable[["Standing"], None]
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Options:
 
 
 @dataclass
-class Progress:
+class Standing:
     """Where a run stands: of how many, how many are done, and who is being graded."""
 
     total: int
@@ -131,7 +131,7 @@ def run(
         jobs, recorded = _jobs(part, root, options, seed, journal, report)
         for outcome in recorded:
             _record(outcome, root, part, recorder, journal, report)
-        progress = Progress(len(jobs))
+        progress = Standing(len(jobs))
         told(progress)
         for outcome in _graded(jobs, executors, progress, told):
             _record(outcome, root, part, recorder, journal, report)
@@ -183,7 +183,7 @@ def _record(outcome: Outcome, root: Path, part: str, recorder: Recorder, journal
         report.unrecorded[outcome.student] = str(error)
 
 
-def _graded(jobs: list[Job], executors: Callable[[], Executor], progress: Progress, told: Told) -> Iterator[Outcome]:
+def _graded(jobs: list[Job], executors: Callable[[], Executor], progress: Standing, told: Told) -> Iterator[Outcome]:
     """Yield outcomes as they come. Jobs of a worker that was lost go to another one."""
     waiting, tries = deque(jobs), dict.fromkeys((job.student for job in jobs), 0)
     while waiting:
