@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from grading import release as releases
+from grading.database import GradebookError
 from grading.engine import command
 from grading.engine.journal import BusyError, Journal
-from grading.engine.record import GradebookError
 from grading.engine.run import Options
 from grading.gradebook import submissions
 from grading.sandbox import probe
@@ -21,6 +21,7 @@ from grading.table import table
 
 app = typer.Typer(help="Build releases, look at this machine, read grades.", no_args_is_help=True, add_completion=False)
 Part = Annotated[str, typer.Argument(help="The assignment, such as part1.")]
+Database = Annotated[str, typer.Option(help="The gradebook's URL, such as postgresql+psycopg2://…")]
 console = Console()
 
 
@@ -33,11 +34,12 @@ def main() -> None:
 def release(
     part: Part,
     check: Annotated[bool, typer.Option("--check", help="Change nothing; fail where release/ is out of date.")] = False,
+    db: Database = "",
 ) -> None:
-    """Build release/PART from source/PART with nbgrader, and look for leaks in it."""
+    """Build release/PART from source/PART with nbgrader, look for leaks in it, and let the gradebook know it."""
     try:
         stale = releases.differences(part) if check else []
-        built = [] if check else releases.build(part)
+        built = [] if check else releases.build(part, releases.ROOT, db)
     except RuntimeError as error:
         console.print(f"[red]{error}[/red]", highlight=False)
         raise typer.Exit(1) from None
@@ -79,7 +81,7 @@ def run(
     jobs: Annotated[int, typer.Option(min=0, help="How many at once; by default one a core.")] = 0,
     cluster: Annotated[str, typer.Option(help="A Dask scheduler, such as tcp://host:8786, in place of cores.")] = "",
     sandbox: Annotated[str, typer.Option(help="`none` runs submissions with your rights, and marks it.")] = "full",
-    db: Annotated[str, typer.Option(help="The gradebook's URL, such as postgresql+psycopg2://…")] = "",
+    db: Database = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who would be graded, and grade nobody.")] = False,
 ) -> None:
     """Grade the submissions of a part, in the sandbox, by exams outside of their reach.
@@ -116,12 +118,13 @@ def status(part: Part) -> None:
 def show(
     part: Part,
     student: Annotated[str, typer.Option(help="Only this student, with every reason.")] = "",
+    db: Database = "",
 ) -> None:
     """Show names, scores and the reasons for lost points of what was graded."""
     try:
-        found = submissions(part, releases.ROOT)
-    except LookupError as error:
-        console.print(f"[red]{error}[/red]", highlight=False)
+        found = submissions(part, releases.ROOT, db)
+    except GradebookError as error:
+        console.print(f"[red]{escape(str(error))}[/red]", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     outcomes = Journal(releases.ROOT, part).outcomes()
     found = [replace(one, reason=outcomes[one.student].reason) if one.student in outcomes else one for one in found]

@@ -12,6 +12,9 @@ from typing import Any
 
 import nbformat
 from nbgrader.api import Gradebook, MissingEntry
+from sqlalchemy.exc import SQLAlchemyError
+
+from grading.database import explained, gradebook_url, opened
 
 BONUS = "bonus-"
 
@@ -75,31 +78,37 @@ class Submission:
         return (cell for cell in self.cells if cell.manual == manual and cell.bonus == bonus)
 
 
-def submissions(part: str, root: Path) -> list[Submission]:
+def submissions(part: str, root: Path, database: str = "") -> list[Submission]:
     """Read all submissions of a part, by student, with those that lie in `submitted/` but could not be graded.
+
+    Parameters
+    ----------
+    database
+        The gradebook's URL; by default the course's.
 
     Raises
     ------
-    LookupError
-        Where the gradebook does not know the part.
+    GradebookError
+        Where the gradebook can't be read or does not know the part.
     """
+    url = gradebook_url(root, database)
     found = {path.parent.name: Submission(path.parent.name, ()) for path in (root / "submitted").glob(f"*/{part}")}
-    unknown = f"The gradebook in {root} does not know {part}; run: make release PART={part}"
-    if not (root / "gradebook.db").exists():  # opening it would make it
-        raise LookupError(unknown)
-    with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as gradebook:
-        try:
-            graded = gradebook.assignment_submissions(part)
-        except MissingEntry:
-            raise LookupError(unknown) from None
-        for submission in graded:
-            student, folder = submission.student.id, root / "autograded" / submission.student.id / part
-            if not list(folder.glob("*.ipynb")):
-                continue  # a regrade failed: what the gradebook still says is of an earlier submission
-            reasons = _reasons(folder)
-            cells = [_cell(grade, reasons) for notebook in submission.notebooks for grade in notebook.grades]
-            found[student] = Submission(student, tuple(cells))
+    try:
+        with opened(url) as gradebook:
+            found |= {one.student: one for one in _graded(gradebook, part, root)}
+    except (MissingEntry, OSError, ImportError, SQLAlchemyError) as error:
+        raise explained(error, url, root, part) from None
     return [found[student] for student in sorted(found)]
+
+
+def _graded(gradebook: Gradebook, part: str, root: Path) -> Iterator[Submission]:
+    for submission in gradebook.assignment_submissions(part):
+        student, folder = submission.student.id, root / "autograded" / submission.student.id / part
+        if not list(folder.glob("*.ipynb")):
+            continue  # a regrade failed: what the gradebook still says is of an earlier submission
+        reasons = _reasons(folder)
+        cells = [_cell(grade, reasons) for notebook in submission.notebooks for grade in notebook.grades]
+        yield Submission(student, tuple(cells))
 
 
 def _cell(grade: Any, reasons: dict[str, tuple[LostIdea, ...]]) -> CellScore:

@@ -12,23 +12,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from traitlets.config import Config, PyFileConfigLoader
 
+from grading.database import configuration, gradebook_url
 from grading.engine import assignment as assignments
 from grading.engine.journal import Journal
 from grading.engine.record import Recorder
 from grading.engine.run import Options, Report, Standing, cores, run, submitted
 from grading.sandbox.launch import KERNEL
-
-
-def configuration(root: Path) -> Config:
-    """Return what the course's `nbgrader_config.py` says."""
-    environment = dict(os.environ)
-    try:
-        return PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
-    finally:
-        os.environ.clear()
-        os.environ.update(environment)  # the file sets a seed for stock nbgrader
 
 
 def grade(
@@ -52,8 +42,7 @@ def grade(
     assignment = assignments.load(part, root)
     # Nothing else: what a warm process holds is taken over by every kernel, and again by every exam.
     options.settings.setdefault("preload", [*KERNEL, *assignment.imports])
-    database = options.database or config.CourseDirectory.get("db_url") or f"sqlite:///{root / 'gradebook.db'}"
-    recorder = Recorder(root, part, assignment.name, str(database), config)
+    recorder = Recorder(root, part, assignment.name, gradebook_url(root, options.database), config)
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TextColumn("left:"), TimeRemainingColumn(),
