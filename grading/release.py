@@ -27,6 +27,11 @@ def course_root(start: Path | None = None) -> Path:
     return next(folders, Path(__file__).parents[1])
 
 
+def parts(root: Path) -> list[str]:
+    """Return the parts of a course: the folders in `source/` with a notebook."""
+    return sorted({path.parent.name for path in (root / "source").glob("*/*.ipynb")})
+
+
 ROOT = course_root()
 # What no student may see, wherever it stands in a notebook.
 FORBIDDEN = re.compile(
