@@ -1,6 +1,9 @@
 """The command line: `python -m grading`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,15 +22,40 @@ from grading.sandbox.errors import SandboxError
 from grading.sandbox.launch import PRELOAD
 from grading.table import table
 
-app = typer.Typer(help="Build releases, look at this machine, read grades.", no_args_is_help=True, add_completion=False)
-Part = Annotated[str, typer.Argument(help="The assignment, such as part1.")]
-Database = Annotated[str, typer.Option(help="The gradebook's URL, such as postgresql+psycopg2://…")]
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 console = Console()
+
+
+class Sandbox(StrEnum):
+    """What submissions are run in."""
+
+    FULL = "full"
+    NONE = "none"
+
+
+def _known(part: str) -> str:
+    if part not in (there := releases.parts(releases.ROOT)):
+        raise typer.BadParameter(f"source/ has no {part}; it has {', '.join(there) or 'no parts'}")
+    return part
+
+
+Part = Annotated[str, typer.Argument(help="The assignment, such as part1.", callback=_known)]
+Database = Annotated[str, typer.Option(help="The gradebook's URL, such as postgresql+psycopg2://…")]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say in one line why nothing can be done, and end with the exit status 2."""
+    try:
+        yield
+    except (LookupError, GradebookError, BusyError, SandboxError) as error:
+        console.print(f"[red]{escape(str(error))}[/red]", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from None
 
 
 @app.callback()
 def main() -> None:
-    """Build releases, look at this machine, read grades."""
+    """Build releases, look at this machine, grade submissions, read grades."""
 
 
 @app.command()
@@ -80,7 +108,10 @@ def run(
     seed: Annotated[int | None, typer.Option(min=0, help="The grading seed; by default the part's own.")] = None,
     jobs: Annotated[int, typer.Option(min=0, help="How many at once; by default one a core.")] = 0,
     cluster: Annotated[str, typer.Option(help="A Dask scheduler, such as tcp://host:8786, in place of cores.")] = "",
-    sandbox: Annotated[str, typer.Option(help="`none` runs submissions with your rights, and marks it.")] = "full",
+    sandbox: Annotated[
+        Sandbox | None,
+        typer.Option(help="`none` runs submissions with your rights, and marks it; by default what is configured."),
+    ] = None,
     db: Database = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who would be graded, and grade nobody.")] = False,
 ) -> None:
@@ -88,20 +119,18 @@ def run(
 
     Exit status: 0 where every submission has a verdict; 1 where one has none; 2 where nothing could be graded.
     """
-    settings = {"sandbox": sandbox}
+    settings = {"sandbox": sandbox.value} if sandbox else {}
     options = Options(tuple(student or ()), force, seed, jobs, cluster, db, settings)
-    try:
+    with _told():
         if dry_run:
-            for name, state, _ in command.standing(part, releases.ROOT):
-                console.print(f"{name}: {state}", highlight=False)
+            names = command.would_grade(part, releases.ROOT, options)
+            console.print("\n".join(names or ["Nobody would be graded."]), highlight=False, markup=False)
             return
-        report = command.grade(part, releases.ROOT, options, console)
-    except (LookupError, GradebookError, BusyError, SandboxError) as error:
-        console.print(f"[red]{escape(str(error))}[/red]", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        console.print("Interrupted. What was graded is kept; the same command goes on from there.")
-        raise typer.Exit(130) from None
+        try:
+            report = command.grade(part, releases.ROOT, options, console)
+        except KeyboardInterrupt:
+            console.print("Interrupted. What was graded is kept; the same command goes on from there.")
+            raise typer.Exit(130) from None
     for line in command.summary(report):
         console.print(line, highlight=False, soft_wrap=True)
     raise typer.Exit(not report.complete)
@@ -110,7 +139,9 @@ def run(
 @app.command()
 def status(part: Part) -> None:
     """Say of every submission of a part whether it is graded, and where it isn't, why."""
-    for name, state, reason in command.standing(part, releases.ROOT):
+    with _told():
+        rows = command.standing(part, releases.ROOT)
+    for name, state, reason in rows or [(f"submitted/*/{part}", "nobody has handed in", "")]:
         console.print(f"{name}: {state}{': ' if reason else ''}{escape(reason)}", highlight=False, soft_wrap=True)
 
 
@@ -121,11 +152,8 @@ def show(
     db: Database = "",
 ) -> None:
     """Show names, scores and the reasons for lost points of what was graded."""
-    try:
+    with _told():
         found = submissions(part, releases.ROOT, db)
-    except GradebookError as error:
-        console.print(f"[red]{escape(str(error))}[/red]", highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
     outcomes = Journal(releases.ROOT, part).outcomes()
     found = [replace(one, reason=outcomes[one.student].reason) if one.student in outcomes else one for one in found]
     if student:

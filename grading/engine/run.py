@@ -19,6 +19,7 @@ from grading.engine.journal import Journal
 from grading.engine.record import GradebookError, Recorder
 
 _TRIES = 2  # of a submission whose worker was lost; the second time it may have been its own doing
+_NO_SEED = -1  # what nobody was graded by
 
 Told = Callable[["Standing"], None]
 
@@ -34,7 +35,6 @@ class Options:
     cluster: str = ""
     database: str = ""
     settings: dict[str, Any] = field(default_factory=dict)
-    dry_run: bool = False
 
 
 @dataclass
@@ -101,7 +101,10 @@ def submitted(root: Path, part: str, only: tuple[str, ...] = ()) -> list[str]:
     """
     found = sorted(path.parent.name for path in (root / "submitted").glob(f"*/{part}") if path.is_dir())
     if missing := sorted(set(only) - set(found)):
-        raise LookupError(f"there is no folder submitted/{missing[0]}/{part}")
+        raise LookupError(
+            f"there is no folder submitted/{missing[0]}/{part}; put the student's notebook into it, or check the name "
+            f"(make class PART={part} hands in for a sample class)"
+        )
     return [student for student in found if not only or student in only]
 
 
@@ -139,6 +142,20 @@ def run(
         report.seconds = time.monotonic() - started
         journal.write_result(report.as_dict())
         return report
+
+
+def to_grade(part: str, root: Path, options: Options) -> list[str]:
+    """Return the students whom a run would grade. Nothing is written, not even a seed.
+
+    Raises
+    ------
+    LookupError
+        As `run`.
+    """
+    journal = Journal(root, part)
+    seed = journal.known_seed() if options.seed is None else options.seed
+    seed = _NO_SEED if seed is None else seed
+    return [job.student for job in _jobs(part, root, options, seed, journal, Report(part, seed))[0]]
 
 
 def _jobs(
