@@ -69,7 +69,7 @@ def release(
         stale = releases.differences(part) if check else []
         built = [] if check else releases.build(part, releases.ROOT, db)
     except RuntimeError as error:
-        console.print(f"[red]{error}[/red]", highlight=False)
+        console.print(f"[red]{escape(str(error))}[/red]", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     for path in built:
         console.print(f"built {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
@@ -123,8 +123,8 @@ def run(
     options = Options(tuple(student or ()), force, seed, jobs, cluster, db, settings)
     with _told():
         if dry_run:
-            names = command.would_grade(part, releases.ROOT, options)
-            console.print("\n".join(names or ["Nobody would be graded."]), highlight=False, markup=False)
+            names = command.would_grade(part, releases.ROOT, options) or ["Nobody would be graded."]
+            console.print("\n".join(names), highlight=False, markup=False, soft_wrap=True)
             return
         try:
             report = command.grade(part, releases.ROOT, options, console)
