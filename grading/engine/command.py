@@ -1,5 +1,6 @@
 """`python -m grading run` and `status`: the engine on the command line."""
 
+import asyncio
 import multiprocessing
 import os
 import signal
@@ -112,18 +113,24 @@ def executors(options: Options) -> Iterator[Callable[[], Executor]]:
         return
     try:
         from distributed import Client
+        from distributed.comm import connect
     except ImportError:
         raise LookupError("--cluster needs Dask; run: pip install distributed") from None
+
+    async def look() -> None:
+        await (await connect(options.cluster)).close()
+
     with ExitStack() as clients:
 
         def make() -> Executor:
             try:
-                return clients.enter_context(Client(options.cluster)).get_executor()
+                asyncio.run(look())  # a Client that meets nobody can't be closed, and waits for itself when it goes
             except (OSError, ValueError) as error:
                 raise LookupError(
                     f"no Dask scheduler answers at {options.cluster} ({error}); start one with `dask scheduler` and "
                     "give the address that it prints, such as tcp://host:8786"
                 ) from None
+            return clients.enter_context(Client(options.cluster)).get_executor()
 
         yield make
 

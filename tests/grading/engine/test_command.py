@@ -146,7 +146,7 @@ def test_a_scheduler_that_does_not_answer_is_named(address: str) -> None:
 
 
 def test_a_cluster_is_left_at_the_end() -> None:
-    with LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=0, processes=False, protocol="tcp", dashboard_address=None) as cluster:
         clients = cluster.scheduler.clients
         before = set(clients)
         with executors(Options(cluster=cluster.scheduler_address)) as make:
