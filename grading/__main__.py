@@ -1,46 +1,75 @@
 """The command line: `python -m grading`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from grading import release as releases
+from grading.database import GradebookError
 from grading.engine import command
 from grading.engine.journal import BusyError, Journal
-from grading.engine.record import GradebookError
 from grading.engine.run import Options
-from grading.gradebook import CellScore, Submission, submissions
+from grading.gradebook import submissions
 from grading.sandbox import probe
 from grading.sandbox.errors import SandboxError
 from grading.sandbox.launch import PRELOAD
+from grading.table import table
 
-app = typer.Typer(help="Build releases, look at this machine, read grades.", no_args_is_help=True, add_completion=False)
-Part = Annotated[str, typer.Argument(help="The assignment, such as part1.")]
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 console = Console()
+
+
+class Sandbox(StrEnum):
+    """What submissions are run in."""
+
+    FULL = "full"
+    NONE = "none"
+
+
+def _known(part: str) -> str:
+    if part not in (there := releases.parts(releases.ROOT)):
+        raise typer.BadParameter(f"source/ has no {part}; it has {', '.join(there) or 'no parts'}")
+    return part
+
+
+Part = Annotated[str, typer.Argument(help="The assignment, such as part1.", callback=_known)]
+Database = Annotated[str, typer.Option(help="The gradebook's URL, such as postgresql+psycopg2://…")]
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say in one line why nothing can be done, and end with the exit status 2."""
+    try:
+        yield
+    except (LookupError, GradebookError, BusyError, SandboxError) as error:
+        console.print(f"[red]{escape(str(error))}[/red]", highlight=False, soft_wrap=True)
+        raise typer.Exit(2) from None
 
 
 @app.callback()
 def main() -> None:
-    """Build releases, look at this machine, read grades."""
+    """Build releases, look at this machine, grade submissions, read grades."""
 
 
 @app.command()
 def release(
     part: Part,
     check: Annotated[bool, typer.Option("--check", help="Change nothing; fail where release/ is out of date.")] = False,
+    db: Database = "",
 ) -> None:
-    """Build release/PART from source/PART with nbgrader, and look for leaks in it."""
+    """Build release/PART from source/PART with nbgrader, look for leaks in it, and let the gradebook know it."""
     try:
         stale = releases.differences(part) if check else []
-        built = [] if check else releases.build(part)
+        built = [] if check else releases.build(part, releases.ROOT, db)
     except RuntimeError as error:
-        console.print(f"[red]{error}[/red]", highlight=False)
+        console.print(f"[red]{escape(str(error))}[/red]", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None
     for path in built:
         console.print(f"built {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
@@ -79,28 +108,29 @@ def run(
     seed: Annotated[int | None, typer.Option(min=0, help="The grading seed; by default the part's own.")] = None,
     jobs: Annotated[int, typer.Option(min=0, help="How many at once; by default one a core.")] = 0,
     cluster: Annotated[str, typer.Option(help="A Dask scheduler, such as tcp://host:8786, in place of cores.")] = "",
-    sandbox: Annotated[str, typer.Option(help="`none` runs submissions with your rights, and marks it.")] = "full",
-    db: Annotated[str, typer.Option(help="The gradebook's URL, such as postgresql+psycopg2://…")] = "",
+    sandbox: Annotated[
+        Sandbox | None,
+        typer.Option(help="`none` runs submissions with your rights, and marks it; by default what is configured."),
+    ] = None,
+    db: Database = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say who would be graded, and grade nobody.")] = False,
 ) -> None:
     """Grade the submissions of a part, in the sandbox, by exams outside of their reach.
 
     Exit status: 0 where every submission has a verdict; 1 where one has none; 2 where nothing could be graded.
     """
-    settings = {"sandbox": sandbox}
+    settings = {"sandbox": sandbox.value} if sandbox else {}
     options = Options(tuple(student or ()), force, seed, jobs, cluster, db, settings)
-    try:
+    with _told():
         if dry_run:
-            for name, state, _ in command.standing(part, releases.ROOT):
-                console.print(f"{name}: {state}", highlight=False)
+            names = command.would_grade(part, releases.ROOT, options) or ["Nobody would be graded."]
+            console.print("\n".join(names), highlight=False, markup=False, soft_wrap=True)
             return
-        report = command.grade(part, releases.ROOT, options, console)
-    except (LookupError, GradebookError, BusyError, SandboxError) as error:
-        console.print(f"[red]{escape(str(error))}[/red]", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        console.print("Interrupted. What was graded is kept; the same command goes on from there.")
-        raise typer.Exit(130) from None
+        try:
+            report = command.grade(part, releases.ROOT, options, console)
+        except KeyboardInterrupt:
+            console.print("Interrupted. What was graded is kept; the same command goes on from there.")
+            raise typer.Exit(130) from None
     for line in command.summary(report):
         console.print(line, highlight=False, soft_wrap=True)
     raise typer.Exit(not report.complete)
@@ -109,7 +139,9 @@ def run(
 @app.command()
 def status(part: Part) -> None:
     """Say of every submission of a part whether it is graded, and where it isn't, why."""
-    for name, state, reason in command.standing(part, releases.ROOT):
+    with _told():
+        rows = command.standing(part, releases.ROOT)
+    for name, state, reason in rows or [(f"submitted/*/{part}", "nobody has handed in", "")]:
         console.print(f"{name}: {state}{': ' if reason else ''}{escape(reason)}", highlight=False, soft_wrap=True)
 
 
@@ -117,13 +149,11 @@ def status(part: Part) -> None:
 def show(
     part: Part,
     student: Annotated[str, typer.Option(help="Only this student, with every reason.")] = "",
+    db: Database = "",
 ) -> None:
     """Show names, scores and the reasons for lost points of what was graded."""
-    try:
-        found = submissions(part, releases.ROOT)
-    except LookupError as error:
-        console.print(f"[red]{error}[/red]", highlight=False)
-        raise typer.Exit(1) from None
+    with _told():
+        found = submissions(part, releases.ROOT, db)
     outcomes = Journal(releases.ROOT, part).outcomes()
     found = [replace(one, reason=outcomes[one.student].reason) if one.student in outcomes else one for one in found]
     if student:
@@ -132,56 +162,6 @@ def show(
         console.print(f"Nobody has handed in {part}." if not student else f"{student} has not handed in {part}.")
         raise typer.Exit(1)
     console.print(table(part, found, every_reason=bool(student)))
-
-
-def table(part: str, found: list[Submission], *, every_reason: bool = False) -> Table:
-    """Lay out submissions for a terminal: base and bonus apart, and why points were lost."""
-    result = Table(title=f"Scores of {part}", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    result.add_column("student", no_wrap=True)
-    for heading in ("tests", "bonus", "answers", "total"):
-        result.add_column(heading, no_wrap=True, justify="right")
-    result.add_column("lost points", overflow="fold")
-    for submission in found:
-        result.add_row(*_row(submission, every_reason))
-    return result
-
-
-def _row(submission: Submission, every_reason: bool) -> list[str]:
-    if not submission.cells:
-        reason = escape(submission.reason) or "see the log of nbgrader autograde"
-        return [submission.student, *4 * ["–"], f"[yellow]not graded: {reason}[/yellow]"]
-    tests, bonus, answers = submission.points(), submission.points(bonus=True), submission.points(manual=True)
-    waiting = len(submission.to_grade())
-    return [
-        submission.student,
-        f"{tests:g}/{submission.maximum():g}",
-        f"{bonus:g}/{submission.maximum(bonus=True):g}",
-        f"{waiting} to grade" if waiting else f"{answers:g}/{submission.maximum(manual=True):g}",
-        f"{tests + bonus + answers:g}",
-        escape("\n".join(_lost_lines(submission, every_reason))) or "[green]none[/green]",
-    ]
-
-
-def _lost_lines(submission: Submission, every_reason: bool) -> list[str]:
-    """Return a line for each reason; cells that share one (not attempted, a name that is missing) share a line."""
-    shared: dict[str, list[CellScore]] = {}
-    for cell in submission.cells:
-        if cell.manual or (cell.score is not None and cell.score >= cell.max_score):
-            continue
-        if cell.score is None:  # a run that was interrupted, or an exam that failed
-            shared.setdefault("no score yet: grade it again", []).append(cell)
-            continue
-        reasons = [f"{reason.idea}: {reason.came}" for reason in cell.reasons]
-        whole = {reason.came.partition(" in ")[0] for reason in cell.reasons}
-        if len(whole) == 1 and not cell.score and not every_reason:
-            reasons = list(whole)
-        for reason in reasons or ["no reason was recorded"]:
-            shared.setdefault(reason, []).append(cell)
-    return [f"{_cells(cells)}: {reason}" for reason, cells in shared.items()]
-
-
-def _cells(cells: list[CellScore]) -> str:
-    return cells[0].grade_id if len(cells) == 1 else f"{len(cells)} tests"
 
 
 if __name__ == "__main__":

@@ -12,12 +12,15 @@ from typing import Any
 
 import nbformat
 from nbgrader.api import Gradebook, MissingEntry
+from sqlalchemy.exc import SQLAlchemyError
+
+from grading.database import explained, gradebook_url, opened
 
 BONUS = "bonus-"
 
 
 @dataclass(frozen=True)
-class Reason:
+class LostIdea:
     """An idea that lost its points, with what came in place of what was expected."""
 
     idea: str
@@ -35,7 +38,7 @@ class CellScore:
         Points; the score is None while nobody has given one.
     manual : bool
         Whether a person grades it.
-    reasons : tuple of Reason
+    reasons : tuple of LostIdea
         What the verdict says of lost points, one an idea.
     """
 
@@ -43,7 +46,7 @@ class CellScore:
     score: float | None
     max_score: float
     manual: bool
-    reasons: tuple[Reason, ...] = ()
+    reasons: tuple[LostIdea, ...] = ()
 
     @property
     def bonus(self) -> bool:
@@ -75,34 +78,40 @@ class Submission:
         return (cell for cell in self.cells if cell.manual == manual and cell.bonus == bonus)
 
 
-def submissions(part: str, root: Path) -> list[Submission]:
+def submissions(part: str, root: Path, database: str = "") -> list[Submission]:
     """Read all submissions of a part, by student, with those that lie in `submitted/` but could not be graded.
+
+    Parameters
+    ----------
+    database
+        The gradebook's URL; by default the course's.
 
     Raises
     ------
-    LookupError
-        Where the gradebook does not know the part.
+    GradebookError
+        Where the gradebook can't be read or does not know the part.
     """
+    url = gradebook_url(root, database)
     found = {path.parent.name: Submission(path.parent.name, ()) for path in (root / "submitted").glob(f"*/{part}")}
-    unknown = f"The gradebook in {root} does not know {part}; run: make release PART={part}"
-    if not (root / "gradebook.db").exists():  # opening it would make it
-        raise LookupError(unknown)
-    with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as gradebook:
-        try:
-            graded = gradebook.assignment_submissions(part)
-        except MissingEntry:
-            raise LookupError(unknown) from None
-        for submission in graded:
-            student, folder = submission.student.id, root / "autograded" / submission.student.id / part
-            if not list(folder.glob("*.ipynb")):
-                continue  # a regrade failed: what the gradebook still says is of an earlier submission
-            reasons = _reasons(folder)
-            cells = [_cell(grade, reasons) for notebook in submission.notebooks for grade in notebook.grades]
-            found[student] = Submission(student, tuple(cells))
+    try:
+        with opened(url) as gradebook:
+            found |= {one.student: one for one in _graded(gradebook, part, root)}
+    except (MissingEntry, OSError, ImportError, SQLAlchemyError) as error:
+        raise explained(error, url, root, part) from None
     return [found[student] for student in sorted(found)]
 
 
-def _cell(grade: Any, reasons: dict[str, tuple[Reason, ...]]) -> CellScore:
+def _graded(gradebook: Gradebook, part: str, root: Path) -> Iterator[Submission]:
+    for submission in gradebook.assignment_submissions(part):
+        student, folder = submission.student.id, root / "autograded" / submission.student.id / part
+        if not list(folder.glob("*.ipynb")):
+            continue  # a regrade failed: what the gradebook still says is of an earlier submission
+        reasons = _reasons(folder)
+        cells = [_cell(grade, reasons) for notebook in submission.notebooks for grade in notebook.grades]
+        yield Submission(student, tuple(cells))
+
+
+def _cell(grade: Any, reasons: dict[str, tuple[LostIdea, ...]]) -> CellScore:
     """Turn one of nbgrader's grades into a record; a manual score has the last word, as it has in nbgrader."""
     manual = grade.cell.cell_type == "markdown"
     # A regrade asks for another look at a manual score, and keeps it until then.
@@ -112,7 +121,7 @@ def _cell(grade: Any, reasons: dict[str, tuple[Reason, ...]]) -> CellScore:
     return CellScore(name, score, float(grade.max_score), manual, reasons.get(name, ()))
 
 
-def _reasons(folder: Path) -> dict[str, tuple[Reason, ...]]:
+def _reasons(folder: Path) -> dict[str, tuple[LostIdea, ...]]:
     """Return the reasons for lost points by `grade_id`, from the outputs of the autograded notebooks."""
     found = {}
     for path in folder.glob("*.ipynb"):
@@ -123,13 +132,13 @@ def _reasons(folder: Path) -> dict[str, tuple[Reason, ...]]:
     return found
 
 
-def _lost(outputs: list) -> Iterator[Reason]:
+def _lost(outputs: list) -> Iterator[LostIdea]:
     """Yield what the printed verdict says of each idea that lost its points, and an error that left no verdict."""
     for output in outputs:
         if output.output_type == "error":
-            yield Reason("no verdict", f"{output.ename}: {output.evalue}")
+            yield LostIdea("no verdict", f"{output.ename}: {output.evalue}")
         if output.output_type == "stream":
             for block in re.split(r"^  (?=[✓✗] )", output.text, flags=re.M):
                 if block.startswith("✗ "):
                     came = re.search(r"^ *came: (.*)", block, flags=re.M)
-                    yield Reason(block[2:].partition("\n")[0], came.group(1) if came else "")
+                    yield LostIdea(block[2:].partition("\n")[0], came.group(1) if came else "")

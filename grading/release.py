@@ -17,12 +17,19 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from grading.database import without_password
+
 
 def course_root(start: Path | None = None) -> Path:
     """Return the nearest folder upwards from here that holds `nbgrader_config.py`, else the package's own checkout."""
     start = start or Path.cwd()
     folders = (folder for folder in (start, *start.parents) if (folder / "nbgrader_config.py").is_file())
     return next(folders, Path(__file__).parents[1])
+
+
+def parts(root: Path) -> list[str]:
+    """Return the parts of a course: the folders in `source/` with a notebook."""
+    return sorted({path.parent.name for path in (root / "source").glob("*/*.ipynb")})
 
 
 ROOT = course_root()
@@ -52,8 +59,13 @@ class FillInAddress(NbGraderPreprocessor):
         return nb, resources
 
 
-def build(part: str, root: Path = ROOT) -> list[Path]:
+def build(part: str, root: Path = ROOT, database: str = "") -> list[Path]:
     """Build `release/<part>/` anew and return its notebooks.
+
+    Parameters
+    ----------
+    database
+        The URL of the gradebook that gets to know the part; by default the course's.
 
     Raises
     ------
@@ -64,7 +76,7 @@ def build(part: str, root: Path = ROOT) -> list[Path]:
         findings = [finding for path in _build_copy(part, root, Path(folder)) for finding in leaks(path)]
     if findings:
         raise RuntimeError("\n".join([f"source/{part} would release what no student may see:", *findings]))
-    nbgrader("generate_assignment", part, "--force", root=root)
+    nbgrader("generate_assignment", part, "--force", *([f"--db={database}"] if database else []), root=root)
     return sorted((root / "release" / part).glob("*.ipynb"))
 
 
@@ -78,7 +90,7 @@ def copy_course(part: str, copy: Path, root: Path = ROOT) -> None:
 def _build_copy(part: str, root: Path, copy: Path) -> list[Path]:
     """Build a part in another folder, with a gradebook of its own; return the notebooks."""
     copy_course(part, copy, root)
-    nbgrader("generate_assignment", part, "--force", root=copy)
+    nbgrader("generate_assignment", part, "--force", f"--db=sqlite:///{copy / 'gradebook.db'}", root=copy)
     return sorted((copy / "release" / part).glob("*.ipynb"))
 
 
@@ -88,7 +100,7 @@ def differences(part: str, root: Path = ROOT) -> list[str]:
     Raises
     ------
     RuntimeError
-        As `build` does.
+        Where nbgrader refuses.
     """
     with tempfile.TemporaryDirectory() as folder:
         _build_copy(part, root, Path(folder))
@@ -124,7 +136,7 @@ def nbgrader(*arguments: str, root: Path = ROOT, check: bool = True) -> str:
     )
     if check and run.returncode:
         tail = "\n".join(run.stdout.splitlines()[-15:])
-        raise RuntimeError(f"`nbgrader {' '.join(arguments)}` failed in {root}:\n{tail}")
+        raise RuntimeError(f"`nbgrader {' '.join(map(without_password, arguments))}` failed in {root}:\n{tail}")
     return run.stdout
 
 

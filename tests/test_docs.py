@@ -234,6 +234,16 @@ def test_the_limits_in_the_docs_are_those_of_the_policy():
     )
 
 
+def test_the_seconds_of_a_cell_in_the_guides_are_those_of_the_policy():
+    from grading.sandbox.policy import Limits
+
+    limits = Limits()
+    student, instructor = ((ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in ("student", "instructor"))
+    cell = f"{limits.cell_cpu_seconds} seconds of computing"
+    assert f"A single cell has {cell}, and {limits.cell_wall_seconds} by the clock." in student
+    assert f"A cell has {cell} and an exam {limits.exam_cpu_seconds} " in instructor
+
+
 def test_the_readme_and_the_executed_page_show_the_same_numbers():
     text, page = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/part1.md"))
     found = re.search(r"<!-- measured: make figures -->\n(Measured by .*?)\n<!-- end measured -->", text, flags=re.S)

@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from grading.release import FillInAddress
+from grading.release import FillInAddress, parts
 
 
 @dataclass(frozen=True)
@@ -114,11 +114,16 @@ def load(part: str, root: Path) -> Assignment:
     Raises
     ------
     LookupError
-        Where one of them is missing, can't be read or is older than the other, naming it and what to do.
+        Where one of them is missing, can't be read or has other tasks than the other, naming it and what to do.
     """
     sources, releases = (sorted((root / kind / part).glob("*.ipynb")) for kind in ("source", "release"))
-    if len(sources) != 1:
-        raise LookupError(f"source/{part} in {root} holds {len(sources)} notebooks; one is needed")
+    if not sources:
+        raise LookupError(
+            f"source/{part} in {root} holds no notebook; there are {', '.join(parts(root)) or 'no parts'}"
+        )
+    if len(sources) > 1:
+        names = ", ".join(path.name for path in sources)
+        raise LookupError(f"source/{part} in {root} holds {len(sources)} notebooks ({names}); move all but one away")
     make = f"run: make release PART={part}"
     if [path.name for path in releases] != [path.name for path in sources]:
         raise LookupError(f"release/{part} in {root} does not hold {sources[0].name}; {make}")

@@ -138,7 +138,10 @@ class _Run:
             self._dismiss()
         ended = provisioner.ended
         if provisioner.lost:
-            raise KernelLostError("the warm process died")
+            raise KernelLostError(
+                "the process that kernels are forked from died; run again, and after a second time look at what was "
+                "logged above, and at the system's log: was there no memory left?"
+            )
         if result.ended and ended is not None and ended.reason:
             result.ended = ended.reason
         result.cpu_seconds = ended.cpu_seconds if ended else 0.0

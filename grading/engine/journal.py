@@ -42,7 +42,11 @@ class Journal:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 file.seek(0)
-                raise BusyError(f"process {file.read() or '?'} is grading {self.folder.name} already") from None
+                process = file.read() or "?"
+                raise BusyError(
+                    f"process {process} is grading {self.folder.name} already; wait for it, or end it by "
+                    f"`kill {process}`: what it has graded is kept"
+                ) from None
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
@@ -52,13 +56,18 @@ class Journal:
 
     def seed(self) -> int:
         """Return the part's seed; drawn once, so that all students get the same numbers, latecomers too."""
-        path = self.folder / "seed"
-        try:
-            return int(path.read_text(encoding="ascii"))
-        except (FileNotFoundError, ValueError):
+        seed = self.known_seed()
+        if seed is None:
             seed = secrets.randbelow(1 << 32)
-            self._write(path, str(seed))
-            return seed
+            self._write(self.folder / "seed", str(seed))
+        return seed
+
+    def known_seed(self) -> int | None:
+        """Return the part's seed if there is one yet."""
+        try:
+            return int((self.folder / "seed").read_text(encoding="ascii"))
+        except (FileNotFoundError, ValueError):
+            return None
 
     def find(self, student: str, key: str) -> tuple[Outcome | None, bool]:
         """Return a student's outcome for a key, and whether it is in the gradebook; None where there is none."""

@@ -6,7 +6,6 @@ There is one writer. Each submission is one transaction, and is tried again wher
 import errno
 import shutil
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,10 +18,10 @@ from nbgrader.plugins import LateSubmissionPlugin
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution, is_task, parse_utc
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SAWarning
+from sqlalchemy.exc import InterfaceError, OperationalError
 from traitlets.config import Config
 
+from grading.database import GradebookError, brief, explained, is_locked, opened, own_error, release_command
 from grading.engine.assignment import further_files, with_files
 from grading.engine.intake import files_of
 from grading.engine.job import Outcome
@@ -31,12 +30,7 @@ __all__ = ["GradebookError", "Recorder"]
 
 _Row = TypeVar("_Row", Grade, Comment)
 _PATIENCE_SECONDS = 120.0
-_LOCKED = (5, 6)  # SQLite's codes for a database or table that another one is writing
 _UNUSABLE = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.ENOTEMPTY}
-
-
-class GradebookError(RuntimeError):
-    """The gradebook or `autograded/` can't be written; the outcome waits in the journal."""
 
 
 class Recorder:
@@ -68,23 +62,13 @@ class Recorder:
         """
 
         def look() -> None:
-            url = make_url(self._database)
-            if url.drivername.startswith("sqlite") and not Path(url.database or "").is_file():
-                raise FileNotFoundError("there is no such file")  # opening it would make it
-            with self._gradebook() as gradebook:
+            with opened(self._database, self._course) as gradebook:
                 gradebook.find_notebook(self._notebook, self._part)
 
-        place = f"the gradebook {_without_password(self._database)}"
         try:
-            _patiently(look, _is_locked, self._patience)
-        except ImportError as error:
-            raise GradebookError(
-                f"{place} needs a driver ({error}); with `pip install psycopg2-binary`, its address begins with "
-                "postgresql+psycopg2://"
-            ) from None
+            _patiently(look, is_locked, self._patience)
         except Exception as error:
-            make = f"run: make release PART={self._part}"
-            raise GradebookError(f"{place} does not know {self._part} ({_brief(error)}); {make}") from None
+            raise explained(error, self._database, self._root, self._part) from None
 
     def record(self, outcome: Outcome, folder: Path) -> None:
         """Write one graded submission.
@@ -111,7 +95,9 @@ class Recorder:
         except Exception as error:  # a plugin's, too: it must not keep the others from being recorded
             if _is_passing(error):
                 self._patience = 0.0  # the next ones are tried, but not waited for
-            raise GradebookError(f"{outcome.student} could not be recorded: {_brief(error)}") from error
+            known = not isinstance(error, MissingEntry)
+            advice = "" if known else f"; run: {release_command(self._database, self._root, self._part)}"
+            raise GradebookError(f"{outcome.student} could not be recorded: {brief(error)}{advice}") from error
         self._patience = _PATIENCE_SECONDS
 
     def withdraw(self, student: str) -> None:
@@ -130,19 +116,11 @@ class Recorder:
                 with _exchanged(target) as new:
                     new.rmdir()
         except OSError as error:
-            raise GradebookError(f"{student}'s old grades could not be taken away: {_brief(error)}") from error
+            raise GradebookError(f"{student}'s old grades could not be taken away: {brief(error)}") from error
 
     # --- the gradebook ------------------------------------------------------------------------------------------------
-    @contextmanager
-    def _gradebook(self) -> Iterator[Gradebook]:
-        with warnings.catch_warnings():
-            # nbgrader builds a submission's rows in an order that SQLAlchemy remarks on, each time
-            warnings.filterwarnings("ignore", r"Object of type <\w+> not in session", SAWarning)
-            with Gradebook(self._database, self._course) as gradebook:
-                yield gradebook
-
     def _to_gradebook(self, outcome: Outcome, notebook: nbformat.NotebookNode, submitted: datetime | None) -> None:
-        with self._gradebook() as gradebook:
+        with opened(self._database, self._course) as gradebook:
             database, commit = gradebook.db, gradebook.db.commit
             database.commit = database.flush  # the calls below commit each step; this is one transaction
             try:
@@ -203,7 +181,7 @@ class _Rows:
 
 def _known(rows: Mapping[str, _Row], name: str) -> _Row:
     if name not in rows:
-        raise MissingEntry(f"the gradebook has no cell {name}: it knows another release; run make release")
+        raise MissingEntry(f"the gradebook has no cell {name}: it knows another release")
     return rows[name]
 
 
@@ -273,34 +251,9 @@ def _patiently(action: Callable[[], None], passes: Callable[[BaseException], boo
             pause = min(2 * pause, 2.0)
 
 
-def _is_locked(error: BaseException) -> bool:
-    """Say whether an SQLite database is being written by another process."""
-    found = _of_database(error)
-    return found is not None and (getattr(found.orig, "sqlite_errorcode", 0) & 0xFF) in _LOCKED
-
-
 def _is_passing(error: BaseException) -> bool:
     """Say whether a database is locked, or its server is away for the moment."""
-    found = _of_database(error)
+    found = own_error(error)
     if found is None or hasattr(found.orig, "sqlite_errorcode"):
-        return _is_locked(error)
+        return is_locked(error)
     return found.connection_invalidated or isinstance(found, OperationalError | InterfaceError)
-
-
-def _of_database(error: BaseException | None) -> DBAPIError | None:
-    """Return the database's own error; nbgrader wraps some."""
-    while error is not None and not isinstance(error, DBAPIError):
-        error = error.__cause__ or error.__context__
-    return error
-
-
-def _brief(error: BaseException) -> str:
-    """Return an error in one line, without the statement that met it."""
-    found = _of_database(error)
-    told = str(found.orig if found is not None else error).strip()
-    return " ".join(told.split()) or type(error).__name__
-
-
-def _without_password(url: str) -> str:
-    head, separator, tail = url.rpartition("@")
-    return f"{head.partition('://')[0]}://…@{tail}" if separator else url

@@ -12,13 +12,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from grading.database import GradebookError
 from grading.engine import assignment as assignments
 from grading.engine.intake import SetAsideError, files_of
 from grading.engine.job import Job, Outcome, grade
 from grading.engine.journal import Journal
-from grading.engine.record import GradebookError, Recorder
+from grading.engine.record import Recorder
 
-Told = Callable[["Progress"], None]
+_NO_SEED = -1  # what nobody was graded by
+
+Told = Callable[["Standing"], None]
+Reader = Callable[[str], Job | Outcome]
+"""Reads what a student has handed in, anew each time; an outcome where it can't be."""
 
 
 @dataclass
@@ -35,7 +40,7 @@ class Options:
 
 
 @dataclass
-class Progress:
+class Standing:
     """Where a run stands: of how many, how many are done, and who is being graded."""
 
     total: int
@@ -98,7 +103,10 @@ def submitted(root: Path, part: str, only: tuple[str, ...] = ()) -> list[str]:
     """
     found = sorted(path.parent.name for path in (root / "submitted").glob(f"*/{part}") if path.is_dir())
     if missing := sorted(set(only) - set(found)):
-        raise LookupError(f"there is no folder submitted/{missing[0]}/{part}")
+        raise LookupError(
+            f"there is no folder submitted/{missing[0]}/{part}; put the student's notebook into it, or check the name "
+            f"(make class PART={part} hands in for a sample class)"
+        )
     return [student for student in found if not only or student in only]
 
 
@@ -125,11 +133,11 @@ def run(
         recorder.check()
         seed = journal.seed() if options.seed is None else options.seed
         report = Report(part, seed)
-        job_of = partial(_job, part, root, assignments.load(part, root), seed, options.settings)
+        job_of = _reader(part, root, seed, options.settings)
         students, recorded = _to_do(submitted(root, part, options.students), job_of, options.force, journal, report)
         for outcome in recorded:
             _record(outcome, root, part, recorder, journal, report)
-        progress = Progress(len(students))
+        progress = Standing(len(students))
         told(progress)
         with closing(_graded(students, job_of, executors, progress, told)) as outcomes:
             for outcome in outcomes:
@@ -140,10 +148,30 @@ def run(
         return report
 
 
+def to_grade(part: str, root: Path, options: Options) -> list[str]:
+    """Return the students whom a run would grade. Nothing is written, not even a seed.
+
+    Raises
+    ------
+    LookupError
+        As `run`.
+    """
+    journal = Journal(root, part)
+    seed = journal.known_seed() if options.seed is None else options.seed
+    seed = _NO_SEED if seed is None else seed
+    students, job_of = submitted(root, part, options.students), _reader(part, root, seed, options.settings)
+    return _to_do(students, job_of, options.force, journal, Report(part, seed))[0]
+
+
+def _reader(part: str, root: Path, seed: int, settings: dict[str, Any]) -> Reader:
+    """Return what reads the work of a student."""
+    return partial(_job, part, root, assignments.load(part, root), seed, settings)
+
+
 def _job(
     part: str, root: Path, assignment: assignments.Assignment, seed: int, settings: dict[str, Any], student: str
 ) -> Job | Outcome:
-    """Read what a student has handed in; return the outcome where it can't be."""
+    """Return a submission to be graded, or its outcome where it can't be read."""
     if not student.isprintable():
         reason = "The name of the student's folder can't be read as text; rename it."
         return Outcome(ascii(student), "", "set aside", reason)
@@ -156,7 +184,7 @@ def _job(
 
 
 def _to_do(
-    students: list[str], job_of: Callable[[str], Job | Outcome], force: bool, journal: Journal, report: Report
+    students: list[str], job_of: Reader, force: bool, journal: Journal, report: Report
 ) -> tuple[list[str], list[Outcome]]:
     """Return who is to be graded, and the outcomes that are there but not in the gradebook."""
     waiting, unrecorded, aside = [], [], []
@@ -192,9 +220,9 @@ def _record(outcome: Outcome, root: Path, part: str, recorder: Recorder, journal
 
 def _graded(
     students: list[str],
-    job_of: Callable[[str], Job | Outcome],
+    job_of: Reader,
     executors: Callable[[], Executor],
-    progress: Progress,
+    progress: Standing,
     told: Told,
 ) -> Generator[Outcome]:
     """Yield outcomes as they come.
@@ -213,10 +241,10 @@ def _graded(
 
 def _until_a_worker_is_lost(
     waiting: deque[str],
-    job_of: Callable[[str], Job | Outcome],
+    job_of: Reader,
     executor: Executor,
     width: int,
-    progress: Progress,
+    progress: Standing,
     told: Told,
 ) -> Generator[Outcome, None, list[str]]:
     """Take students from the left and yield their outcomes; return whose jobs went with a worker, none at the end.
@@ -258,7 +286,7 @@ def _until_a_worker_is_lost(
         _let_go(executor, running)
 
 
-def _tell(running: dict[Future[Outcome], str], progress: Progress, told: Told) -> None:
+def _tell(running: dict[Future[Outcome], str], progress: Standing, told: Told) -> None:
     progress.running = tuple(running.values())
     told(progress)
 

@@ -222,7 +222,7 @@ def test_export_has_a_row_a_student(course: Course) -> None:
 def test_the_table_shows_every_student(course: Course) -> None:
     from rich.console import Console
 
-    from grading.__main__ import table
+    from grading.table import table
 
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(table(PART, list(course.graded.values())))

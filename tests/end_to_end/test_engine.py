@@ -206,13 +206,13 @@ def test_what_can_not_be_graded_at_all_is_said_in_one_line(course: Path, argumen
     run = engine(course, "run", *arguments)
     assert run.returncode == 2
     assert "Traceback" not in run.stdout + run.stderr
-    assert len(run.stdout.strip().splitlines()[-1]) > 20
+    assert len((run.stdout + run.stderr).strip().splitlines()[-1]) > 20
 
 
 def test_a_dry_run_changes_nothing(course: Path) -> None:
     hand_in(course, "one")
     run = engine(course, "run", PART, "--dry-run")
-    assert "one: waiting" in run.stdout
+    assert run.stdout == "one\n"
     assert not (course / ".grading").exists()
     assert grades(course) == {}
 

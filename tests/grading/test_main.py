@@ -3,20 +3,11 @@
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from grading import __main__ as cli
-from grading.gradebook import CellScore, Reason, Submission
 
 runner = CliRunner()
-
-
-def text_of(found: list[Submission], **options: bool) -> str:
-    console = Console(width=100, record=True, quiet=False, file=None)
-    with console.capture() as captured:
-        console.print(cli.table("part1", found, **options))
-    return captured.get()
 
 
 def test_help_lists_the_commands() -> None:
@@ -31,30 +22,32 @@ def test_release_check_passes_on_this_checkout() -> None:
     assert "is fresh" in done.output
 
 
-def test_a_part_that_does_not_exist_is_an_error_of_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli.releases, "ROOT", tmp_path)
-    done = runner.invoke(cli.app, ["show", "part9"])
-    assert done.exit_code == 1
-    assert "does not know part9" in " ".join(done.output.split())  # it may be wrapped
+@pytest.mark.parametrize(
+    "command", ["release part9", "run part9", "run part9 --dry-run --student nobody", "status part9", "show part9"]
+)
+def test_a_part_that_does_not_exist_is_an_error_that_names_those_that_do(command: str) -> None:
+    done = runner.invoke(cli.app, command.split())
+    assert done.exit_code == 2
+    assert "source/ has no part9; it has part1, part2, part3" in done.output
     assert "Traceback" not in done.output
 
 
-def test_a_submission_without_grades_is_listed() -> None:
-    assert "not graded" in text_of([Submission("somebody", ())])
+def test_a_gradebook_without_the_part_is_an_error_of_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "source" / "part1").mkdir(parents=True)
+    (tmp_path / "source" / "part1" / "one.ipynb").touch()
+    monkeypatch.setattr(cli.releases, "ROOT", tmp_path)
+    done = runner.invoke(cli.app, ["show", "part1"])
+    assert done.exit_code == 2
+    assert done.output.strip().endswith("run: make release PART=part1")
 
 
-def test_cells_that_share_a_reason_share_a_line() -> None:
-    lost = (Reason("everything (4)", "not attempted yet in f, line 3 of its cell"),)
-    cells = tuple(CellScore(f"test-{name}", 0.0, 4.0, manual=False, reasons=lost) for name in "abc")
-    assert "3 tests: not attempted yet" in text_of([Submission("somebody", cells)])
+def test_a_student_who_has_not_handed_in_is_an_error_in_a_dry_run_too() -> None:
+    done = runner.invoke(cli.app, ["run", "part1", "--student", "nobody", "--dry-run"])
+    assert done.exit_code == 2
+    assert "there is no folder submitted/nobody/part1; put the student's notebook into it" in done.output
 
 
-def test_a_test_without_a_score_is_not_taken_for_a_full_one() -> None:
-    cells = (CellScore("test-a", None, 3.0, manual=False), CellScore("discuss-b", None, 3.0, manual=True))
-    assert "test-a: no score yet" in text_of([Submission("somebody", cells)])
-
-
-def test_brackets_in_a_reason_are_no_markup() -> None:
-    lost = (Reason("values (2)", "[red] at index [0]"),)
-    cells = (CellScore("test-a", 1.0, 3.0, manual=False, reasons=lost),)
-    assert "[red] at index [0]" in text_of([Submission("somebody", cells)])
+def test_a_sandbox_is_full_or_none() -> None:
+    done = runner.invoke(cli.app, ["run", "part1", "--dry-run", "--sandbox", "partly"])
+    assert done.exit_code == 2
+    assert "'full', 'none'" in " ".join(done.output.replace("│", "").split())  # it may be wrapped

@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbgrader.api import Gradebook
 
 from grading.release import ROOT, FillInAddress, build, course_address, differences, leaks, nbgrader
 
@@ -119,3 +120,29 @@ def test_a_stray_file_makes_the_release_stale(course: Path) -> None:
 def test_a_failure_of_nbgrader_ends_with_its_log(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="generate_assignment nothing"):
         nbgrader("generate_assignment", "nothing", root=tmp_path)
+
+
+def known(database: Path) -> list[str]:
+    with Gradebook(f"sqlite:///{database}") as gradebook:
+        return [assignment.name for assignment in gradebook.assignments]
+
+
+def test_the_gradebook_that_is_named_gets_to_know_the_release(course: Path) -> None:
+    build("tiny", course, f"sqlite:///{course / 'other.db'}")
+    assert known(course / "other.db") == ["tiny"]
+    assert not (course / "gradebook.db").exists()
+
+
+def test_a_look_at_the_release_leaves_the_configured_gradebook_alone(course: Path) -> None:
+    with (course / "nbgrader_config.py").open("a", encoding="utf-8") as file:
+        file.write(f"\nc.CourseDirectory.db_url = 'sqlite:///{course / 'configured.db'}'\n")
+    differences("tiny", course)
+    assert not (course / "configured.db").exists()
+    build("tiny", course)
+    assert known(course / "configured.db") == ["tiny"]
+
+
+def test_a_failure_of_nbgrader_shows_no_password(course: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"nohost\.invalid") as caught:
+        build("tiny", course, "postgresql+psycopg2://ada:secret@nohost.invalid/x")
+    assert "secret" not in str(caught.value)

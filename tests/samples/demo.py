@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from grading.__main__ import table
 from grading.engine.command import grade, summary
 from grading.engine.run import Options
 from grading.gradebook import Submission, submissions
 from grading.release import ROOT, build, environment
 from grading.sandbox import probe
+from grading.table import table
 from tests.samples import Student
 from tests.samples.submissions import PREFIX, classroom, points, write
 

@@ -1,12 +1,13 @@
 """A sample class as files: written into `submitted/`, and taken out again with all its grades."""
 
+import contextlib
 import importlib
 import shutil
 from pathlib import Path
 
 import nbformat
-from nbgrader.api import Gradebook
 
+from grading.database import gradebook_url, opened
 from tests.samples import Cells, Student, notebook_path, read
 
 PARTS = ("part1", "part2", "part3")
@@ -52,9 +53,8 @@ def remove(root: Path) -> list[str]:
     present = {folder.name for folder in folders if folder.exists()}
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=not folder.exists())
-    if (root / "gradebook.db").exists():
-        with Gradebook(f"sqlite:///{root / 'gradebook.db'}") as gradebook:
-            for student in {student.id for student in gradebook.students} & set(students):
-                gradebook.remove_student(student)
-                present.add(student)
+    with contextlib.suppress(FileNotFoundError), opened(gradebook_url(root)) as gradebook:
+        for student in {student.id for student in gradebook.students} & set(students):
+            gradebook.remove_student(student)
+            present.add(student)
     return sorted(present)

@@ -339,10 +339,10 @@ def state(root: Path) -> tuple[dict[str, list[tuple]], dict[str, bytes]]:
 
 
 @contextlib.contextmanager
-def locked(root: Path, seconds: float | None = None) -> Iterator[None]:
-    """Hold the database's lock; for some seconds, or as long as the block."""
+def locked(root: Path, seconds: float | None = None, *, exclusive: bool = False) -> Iterator[None]:
+    """Hold the database's lock, or one that keeps readers away too; for some seconds, or as long as the block."""
     connection = sqlite3.connect(root / "gradebook.db", check_same_thread=False, isolation_level=None)
-    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("BEGIN EXCLUSIVE" if exclusive else "BEGIN IMMEDIATE")
     timer = threading.Timer(seconds or 0, connection.rollback)
     if seconds:
         timer.start()
@@ -553,23 +553,52 @@ def test_a_gradebook_that_knows_the_part_is_fine(course: Path) -> None:
 
 def test_a_gradebook_that_is_not_there_is_said_at_once_and_not_made(course: Path) -> None:
     (course / "gradebook.db").unlink()
+    usual = f"sqlite:///{course / 'gradebook.db'}"
     with pytest.raises(GradebookError, match=r"there is no such file\); run: make release PART=part1"):
-        recorder(course).check()
+        recorder(course, usual).check()
     assert not (course / "gradebook.db").exists()
-    with pytest.raises(GradebookError, match="there is no such file"):
+    with pytest.raises(GradebookError, match="nowhere, and there is no such folder; check its URL"):
         recorder(course, "sqlite:///nowhere/gradebook.db").check()
 
 
-def test_a_part_that_the_gradebook_does_not_know_is_said_at_once(course: Path) -> None:
-    started = time.monotonic()
-    with pytest.raises(GradebookError, match="does not know part9"):
-        Recorder(course, "part9", "x", database(course), Config()).check()
-    with pytest.raises(GradebookError, match=r"does not know part1 .*run: make release"):
-        (course / "rubbish.db").write_bytes(b"rubbish" * 1000)
+def test_a_gradebook_that_does_not_know_the_part_is_said_at_once_with_the_command_that_helps(course: Path) -> None:
+    with pytest.raises(GradebookError, match=r"does not know part9 .*; run: make release PART=part9"):
+        Recorder(course, "part9", "x", f"sqlite:///{course / 'gradebook.db'}", Config()).check()
+    other = f"sqlite:///{course / 'other.db'}"
+    with Gradebook(other):
+        pass
+    with pytest.raises(GradebookError, match=f"run: python -m grading release part1 --db {other}"):
+        recorder(course, other).check()
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("no url at all", "has no URL of a database; expected one like sqlite:///"),
+        ("postgre://ada:secret@host/x", "has no URL of a database"),
+        ("ada:secret@host", "has no URL of a database"),
+        ("postgresql+psycopg2://ada:secret@127.0.0.1:1/x", "can't be reached .*refused.*; check that its server runs"),
+    ],
+)
+def test_a_gradebook_that_can_not_be_reached_is_not_taken_for_one_without_the_part(
+    course: Path, url: str, told: str
+) -> None:
+    with pytest.raises(GradebookError, match=told) as caught:
+        recorder(course, url).check()
+    assert "secret" not in str(caught.value)
+    assert "does not know" not in str(caught.value)
+
+
+def test_a_file_that_is_no_gradebook_is_said(course: Path) -> None:
+    (course / "rubbish.db").write_bytes(b"rubbish" * 1000)
+    with pytest.raises(GradebookError, match=r"can't be used \(file is not a database\); expected a gradebook"):
         recorder(course, f"sqlite:///{course}/rubbish.db").check()
-    with pytest.raises(GradebookError, match="does not know part1"):
-        recorder(course, "no url at all").check()
-    assert time.monotonic() - started < 10
+
+
+def test_a_gradebook_that_stays_locked_is_said(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "_PATIENCE_SECONDS", 0.5)
+    with locked(course, exclusive=True), pytest.raises(GradebookError, match="is being written by another process"):
+        recorder(course).check()
 
 
 def test_a_driver_that_is_missing_is_named(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from grading.engine import run as runs
 from grading.engine.assignment import Assignment
 from grading.engine.job import Job, Outcome
 from grading.engine.journal import Journal
-from grading.engine.run import Progress, Report
+from grading.engine.run import Report, Standing
 
 ASSIGNMENT = Assignment("toy", "toy", "{}", "{}")
 
@@ -43,7 +43,7 @@ def workers() -> ProcessPoolExecutor:
 
 
 def graded(students: list[str], job_of: Callable[[str], Job | Outcome] = job_of) -> Generator[Outcome]:
-    return runs._graded(students, job_of, workers, Progress(len(students)), lambda progress: None)
+    return runs._graded(students, job_of, workers, Standing(len(students)), lambda progress: None)
 
 
 def statuses(outcomes: Generator[Outcome]) -> dict[str, str]:
