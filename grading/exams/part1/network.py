@@ -100,9 +100,11 @@ def activations(student: Student, rng: np.random.Generator) -> None:
     x = rng.normal(size=(4, 6))
     x[rng.integers(4), rng.integers(6)] = 0.0
     with idea("relu", 1):
-        close(net.relu(x), np.maximum(x, 0), "relu(x)", hint="max(0, x), entry by entry, in the shape of x")
+        hint = "max(0, x), entry by entry, in the shape of x"
+        close(_of_kept(student, net.relu, x), np.maximum(x, 0), "relu(x)", hint=hint)
     with idea("relu_derivative, 0 at 0 and below", 2):
-        close(net.relu_derivative(x), x > 0, "relu_derivative(x)", hint="1 where x > 0, else 0, at x = 0 as well")
+        hint = "1 where x > 0, else 0, at x = 0 as well"
+        close(_of_kept(student, net.relu_derivative, x), x > 0, "relu_derivative(x)", hint=hint)
     with idea("softmax of ordinary logits", 1):
         for n_samples in (3, 5):  # 5 × 5: a sum over the wrong axis has the right shape
             logits = 2 * rng.normal(size=(n_samples, 5))
@@ -117,6 +119,16 @@ def activations(student: Student, rng: np.random.Generator) -> None:
         logits[0, rng.integers(5)] += 1000.0
         hint = "subtract each row's own maximum before the exponential"
         close(net.softmax(logits), probes.softmax(logits), "softmax of large logits", rtol=1e-3, atol=1e-6, hint=hint)
+
+
+def _of_kept(student: Student, function: Ref, x: np.ndarray) -> Any:
+    """Return the answer to an array, which has to stay as it is."""
+    given = student.put(x)
+    answer = function(given)
+    same = np.array_equal(array(value(given), "x", shape=x.shape), x)
+    hint = "z1 is needed again for the gradient: return a new array, as np.maximum(x, 0) does"
+    ok(same, expected="x as it was", came="an x that was changed in place", hint=hint)
+    return answer
 
 
 def _network_or_bare(student: Student) -> Ref:

@@ -179,6 +179,11 @@ def _reshuffled(runs: list[dict[str, Any]]) -> None:
         came=f"{len(orders)} order(s)",
         hint="shuffle within the loop of epochs",
     )
+    batches = [frozenset(X.argmax(axis=1).tolist()) for X, _ in _steps(runs[0])]
+    length = len(batches) // EPOCHS
+    together = {frozenset(batches[start : start + length]) for start in range(0, len(batches), length)}
+    hint = "shuffle the samples, not the batches: rng.permutation(len(X)) in each epoch"
+    ok(len(together) > 1, expected="samples that meet others in each epoch", came="the same batches", hint=hint)
     sorted_too = any(order == tuple(range(len(order))) for order in orders)
     ok(not sorted_too, expected="shuffled epochs", came="one in the given order", hint="shuffle before each epoch")
 

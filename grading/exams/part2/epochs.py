@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+import numpy as np
 import torch
 
 from grading.exams.part2.trusted import mean_loss
@@ -14,6 +15,8 @@ from grading.judge import ok
 
 
 class _Noted(Protocol):
+    @property
+    def rows(self) -> np.ndarray: ...
     @property
     def validation(self) -> bool: ...
     @property
@@ -54,6 +57,15 @@ def epochs_of(passes: list[P]) -> list[Epoch[P]]:
     hint = "in each epoch: a pass over train_loader, then one over val_loader, through model(images)"
     ok(bool(found), expected="training through model(images), with gradients", came="none", hint=hint)
     return found
+
+
+def demand_whole(epochs: list[Epoch[P]], n_images: int) -> None:
+    """Demand that each epoch looked at all validation images."""
+    for number, epoch in enumerate(epochs, start=1):
+        seen = len(np.unique(np.concatenate([noted.rows for noted in epoch.checks] or [np.zeros(0)])))
+        hint = "for images, labels in val_loader: to its end, the short last batch with it"
+        came = f"{seen} of them in epoch {number}"
+        ok(seen == n_images, expected=f"all {n_images} validation images in each epoch", came=came, hint=hint)
 
 
 def measured(answers: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> Measured:

@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional as F
 
 from grading.exam import exam, idea
+from grading.exams.part2 import probes
 from grading.handle import Ref, Student, items, value
 from grading.judge import Fail, array, close, ok
 
@@ -133,12 +134,14 @@ def logits_of_the_layers(student: Student, rng: np.random.Generator) -> None:
         probabilities = ends[0] >= 0 and bool(np.allclose(row_sums, 1, atol=1e-3))
         hint = "return what the last linear layer gives: the loss does the softmax itself"
         ok(not probabilities, expected="logits", came="rows of probabilities, which sum to 1", hint=hint)
-        wanted = _cnn(read_layers(model), images)
+        layers = read_layers(model)
+        wanted = min(_cnn(layers, images), key=lambda logits: float(np.abs(logits - came).max()))
         hint = (
             "convolution, ReLU, max-pooling, twice; flatten; linear, ReLU, dropout, linear: and no ReLU behind the last"
         )
         scale = float(np.abs(wanted).max())
         close(came, wanted, "the logits in eval mode", rtol=1e-3, atol=1e-3 * scale, hint=hint)
+        _demand_gradients(student, model, layers, images)
     with idea("dropout of one half, in train mode alone", 2):
         _dropout_right(model, _images(rng, 40))
 
@@ -154,8 +157,24 @@ def _draw_weights(model: Ref, rng: np.random.Generator) -> None:
     model.load_state_dict({name: torch.as_tensor(values).detach() for name, values in state.items()})
 
 
-def _cnn(layers: Layers, images: torch.Tensor) -> np.ndarray:
-    """Compute the logits in float64; padding is what leads to the size of the first linear layer."""
+def _demand_gradients(student: Student, model: Ref, layers: Layers, images: torch.Tensor) -> None:
+    """Demand gradients at what the logits depend on: a network that is cut somewhere learns nothing in front of it.
+
+    What is frozen, or left over, costs elsewhere.
+    """
+    flags = items(student.load(probes, "reached").reached(model, images), 60)
+    n_used = sum(1 + (bias is not None) for _, bias in [*layers.convolutions, *layers.linear])
+    n_reached = sum(flag is True for flag in flags)
+    hint = "no torch.no_grad(), detach() or .data on the way to the logits"
+    came = f"gradients at {n_reached} of {n_used} weights and biases"
+    ok(n_reached >= n_used, expected="logits through which all layers learn", came=came, hint=hint)
+
+
+def _cnn(layers: Layers, images: torch.Tensor) -> list[np.ndarray]:
+    """Compute the logits in float64; padding is what leads to the size of the first linear layer.
+
+    There are two of them: flattened channel by channel, or place by place, which is the same network.
+    """
     hint = "two convolutions and two linear layers, kept as attributes"
     ok(len(layers.linear) > 0 and len(layers.convolutions) > 0, expected="both kinds of layers", came="one", hint=hint)
     for same_size in (True, False):
@@ -163,11 +182,14 @@ def _cnn(layers: Layers, images: torch.Tensor) -> np.ndarray:
         for weight, bias in layers.convolutions:
             padding = weight.shape[-1] // 2 if same_size else 0
             x = F.max_pool2d(F.relu(F.conv2d(x, torch.tensor(weight), _tensor(bias), padding=padding)), 2)
-        x = x.flatten(1)
-        if x.shape[1] == layers.linear[0][0].shape[1]:
+        if x[0].numel() == layers.linear[0][0].shape[1]:
             break
     else:
         raise Fail("max-pooling by 2 after each convolution", "maps of another size", "28 → 14 → 7")
+    return [_behind_the_maps(layers, order.flatten(1)) for order in (x, x.permute(0, 2, 3, 1))]
+
+
+def _behind_the_maps(layers: Layers, x: torch.Tensor) -> np.ndarray:
     for i, (weight, bias) in enumerate(layers.linear):
         x = F.linear(F.relu(x) if i else x, torch.tensor(weight), _tensor(bias))
     return x.numpy()
@@ -197,6 +219,8 @@ def _dropout_right(model: Ref, images: torch.Tensor) -> None:
         came="the same answer as in eval mode",
         hint=hint,
     )
+    anew = bool(np.ptp(came, axis=0).max() > 1e-3)
+    ok(anew, expected="other units dropped for each image", came="the same ones for a whole batch", hint=hint)
     rate = variance / (1 + variance)
     # 400 squares: a standard error of 7 % of the variance, of 0.018 of the rate.
     right = 0.4 < rate < 0.6
@@ -272,6 +296,7 @@ def features_before_the_last_relu(student: Student, rng: np.random.Generator) ->
         for mode in (model.eval, model.train):
             mode()
             _near(array(model(images), "the answer", shape=(5, 10), hint=hint), logits, "the logits", hint)
+        _demand_gradients(student, model, layers, images)
 
 
 def _mlp(layers: Layers, images: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -3,6 +3,7 @@
 Their model is `probes.Scripted`, whose validation losses the exam decides.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +25,7 @@ def _scripted_data(rng: np.random.Generator) -> tuple[Data, np.ndarray]:
     """Return data whose validation images tell a scripted model what to answer, and what each adds to the loss.
 
     Some images add so much that they are always answered wrong, the others are always right: the accuracy tells
-    nothing about the loss. The short last batch is unlike the rest.
+    nothing about the loss. The short last batch is unlike the rest: it sways against the others.
     """
     n = 13
     data, images = small_data(rng, n_val=n), images_of_blocks(rng, n)
@@ -33,6 +34,9 @@ def _scripted_data(rng: np.random.Generator) -> tuple[Data, np.ndarray]:
     labels = torch.as_tensor(rng.permutation(np.arange(n) % 10))
     images[:, 0, -1, -1] = 1.0
     images[:, 0, -1, -2], images[:, 0, -1, -3] = torch.as_tensor(added) / 10, labels / 10
+    n_last = n % data.val_batch_size
+    images[:, 0, -1, -4] = -n_last / (n - n_last)
+    images[-n_last:, 0, -1, -4] = 1.0
     return replace(data, val_images=images, val_labels=labels), added
 
 
@@ -46,6 +50,14 @@ def _judge_scripted_history(run: Run, script: list[float], added: np.ndarray, n_
     judge_values(came["val_accuracy"], [float(np.mean(added < 1.0))] * n_epochs, "val_accuracy", hint)
     judge_history(run, n_epochs, "loss", validation=False)
     judge_history(run, n_epochs, "accuracy", validation=False)
+
+
+def _draw_sways(script: list[float], seen: Callable[[list[float]], Any], rng: np.random.Generator) -> list[float]:
+    """Draw what the last batch's losses differ by from the script's, so that by them alone other things are seen."""
+    while True:
+        sways = rng.uniform(-0.3, 0.3, size=len(script))
+        if not np.array_equal(seen(script), seen([loss + sway for loss, sway in zip(script, sways, strict=True)])):
+            return [float(sway) for sway in sways]
 
 
 # --- test-lr-scheduling -----------------------------------------------------------------------------------------------
@@ -93,7 +105,8 @@ def rate_falls_on_plateaus(student: Student, rng: np.random.Generator) -> None:
     """
     loaded, plan = student.load(probes, "Scripted"), _draw_schedule(rng)
     data, added = _scripted_data(rng)
-    model = loaded.Scripted(draw_weights(rng), plan.script, data.n_batches)
+    sways = _draw_sways(plan.script, plan.rates, rng)
+    model = loaded.Scripted(draw_weights(rng), plan.script, sways, data.n_batches)
     settings: dict[str, Any] = {"learning_rate": plan.learning_rate, "patience": plan.patience, "factor": plan.factor}
     run = train(student, loaded, data, model, "train_with_scheduler", epochs=N_EPOCHS, device=CPU, **settings)
     scheduled = plan.rates([loss + float(added.mean()) for loss in plan.script])
@@ -185,11 +198,11 @@ def _draw_plan(rng: np.random.Generator) -> Plan:
     last, losses fall from one epoch to the next without a new minimum; lower ones wait for those who go on.
     """
     patience = int(rng.integers(3, 5))
-    levels = 1.6 - 0.1 * np.arange(3)  # minima
+    levels = 1.4 - 0.1 * np.arange(3)  # minima
     script = [levels[0], *(levels[0] + 0.2 - 0.02 * np.arange(patience - 1)), levels[1], levels[1] + 0.1, levels[2]]
     script += [levels[2] + 0.3 - 0.03 * i for i in range(patience)]
     stop = len(script)
-    script += [levels[2] + 0.25, *(1.0 - 0.05 * np.arange(3))]
+    script += [levels[2] + 0.25, *(0.9 - 0.05 * np.arange(3))]
     return Plan([float(loss + 0.01 * rng.random()) for loss in script], patience, stop)
 
 
@@ -205,7 +218,7 @@ def stops_and_restores(student: Student, rng: np.random.Generator) -> None:
     epochs = run.epochs()
     # A second one that max_epochs ends, one epoch behind its minimum.
     n_epochs = int(rng.integers(4, 7))
-    falling = [1.5 - 0.05 * epoch for epoch in range(n_epochs - 1)]
+    falling = [1.4 - 0.05 * epoch for epoch in range(n_epochs - 1)]
     short, _ = _stopped(student, loaded, rng, [*falling, falling[-1] + 0.1], n_epochs, plan.patience)
     with idea("stops after patience epochs in a row without a new minimum", 3):
         run.demand_steps()
@@ -227,6 +240,17 @@ def stops_and_restores(student: Student, rng: np.random.Generator) -> None:
         ok(came_n <= n_epochs, expected=f"at most {n_epochs} epochs", came=f"{came_n}", hint=hint)
 
 
+def _minima(losses: list[float], patience: int) -> list[int]:
+    """Return the epochs that have a new minimum, up to where patience runs out."""
+    found = [0]
+    for epoch, loss in enumerate(losses):
+        if loss < losses[found[-1]]:
+            found.append(epoch)
+        if epoch - found[-1] >= patience:
+            break
+    return found
+
+
 def _restored(run: Run, script: list[float], when: str) -> None:
     run.demand_steps()
     epochs = run.epochs()
@@ -241,6 +265,7 @@ def _stopped(
     student: Student, loaded: Ref, rng: np.random.Generator, script: list[float], max_epochs: int, patience: int
 ) -> tuple[Run, np.ndarray]:
     data, added = _scripted_data(rng)
-    model = loaded.Scripted(draw_weights(rng), script, data.n_batches)
+    sways = _draw_sways(script, lambda losses: _minima(losses, patience), rng)
+    model = loaded.Scripted(draw_weights(rng), script, sways, data.n_batches)
     function, limits = "train_with_early_stopping", {"max_epochs": max_epochs, "patience": patience}
     return train(student, loaded, data, model, function, **limits, learning_rate=0.01, device=CPU), added

@@ -75,12 +75,14 @@ class Scripted(Witness):
     """A witness whose loss on validation images follows a script, whatever its weights.
 
     Validation images carry a 1 in their last pixel; in the two before it, in tenths, their label and the loss that they
-    add to the script's. Entry e of the script is for the time after `n_batches` · (e + 1) passes on training images.
+    add to the script's, and in the one before these their part in the sway: by it their losses differ from epoch to
+    epoch, and the mean of all does not. Entry e of script and sways is for the time after `n_batches` · (e + 1) passes
+    on training images.
     """
 
-    def __init__(self, weights: Any, script: list[float], n_batches: int) -> None:
+    def __init__(self, weights: Any, script: list[float], sways: list[float], n_batches: int) -> None:
         super().__init__(weights)
-        self.script, self.n_batches, self.n_passes = script, n_batches, 0
+        self.script, self.sways, self.n_batches, self.n_passes = script, sways, n_batches, 0
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         logits = super().forward(images)
@@ -88,12 +90,22 @@ class Scripted(Witness):
             self.n_passes += torch.is_grad_enabled()
             return logits
         epoch = max(self.n_passes // self.n_batches - 1, 0)
-        losses = self.script[min(epoch, len(self.script) - 1)] + 10 * images[:, 0, -1, -2]
+        epoch = min(epoch, len(self.script) - 1)
+        losses = self.script[epoch] + self.sways[epoch] * images[:, 0, -1, -4] + 10 * images[:, 0, -1, -2]
         others = torch.log((torch.exp(losses) - 1) / 9)
         labels = torch.round(10 * images[:, 0, -1, -3]).long()
         scripted = others[:, None].repeat(1, 10)
         scripted[torch.arange(len(images)), labels] = 0.0
         return scripted + 0.0 * logits  # so that a gradient, if asked for, is zero and no error
+
+
+def reached(model: nn.Module, images: Any) -> list[bool]:
+    """Which of a model's parameters a gradient comes to from the logits of images, or are frozen."""
+    model.zero_grad()
+    logits = model(torch.as_tensor(images))
+    if logits.requires_grad:
+        (logits * torch.linspace(-1, 1, logits.numel()).view_as(logits)).sum().backward()
+    return [not p.requires_grad or (p.grad is not None and bool((p.grad != 0).any())) for p in model.parameters()]
 
 
 class Spy:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from grading.exams.part2 import probes
-from grading.exams.part2.epochs import Epoch, Measured, epochs_of, measured
+from grading.exams.part2.epochs import Epoch, Measured, demand_whole, epochs_of, measured
 from grading.exams.part2.trusted import N_WEIGHTS, Data, answer, backward, gradient
 from grading.handle import Ref, Student, items, size, value
 from grading.judge import Fail, array, ok, relative_error
@@ -101,19 +101,19 @@ class Run:
         """
         if or_stillness and not self.movers():
             return
-        then = self.weights_after()
+        then, total = self.weights_after(), np.zeros(N_WEIGHTS)
         for number, epoch in enumerate(self.epochs(), start=1):
-            best = max(abs(self._downhill(noted, then[id(noted)])) for noted in epoch.steps)
+            best = 0.0
+            for noted in epoch.steps:  # gradients that pile up cost elsewhere, so their sum will do as well
+                moved, own = (then[id(noted)] - noted.weights).astype(float), self._slope(noted)
+                total += own
+                best = max(best, abs(_cosine(moved, own)), abs(_cosine(moved, total)))
             hint = "loss.backward() and optimizer.step() for each batch of train_loader"
             ok(best > LEAST_COSINE, expected="steps that train the model", came=f"none in epoch {number}", hint=hint)
 
-    def _downhill(self, noted: Pass, then: np.ndarray) -> float:
-        """Return the cosine of the angle between what a pass was followed by and the way down on its batch."""
-        moved = (then - noted.weights).astype(float)
-        if not moved.any():
-            return 0.0
-        own = gradient(noted.weights, *self.batch(noted), training=noted.training, shift=self.shift).astype(float)
-        return float(-(moved @ own) / max(np.linalg.norm(moved) * np.linalg.norm(own), 1e-30))
+    def _slope(self, noted: Pass) -> np.ndarray:
+        """Return the gradient of the loss on the batch of a pass."""
+        return gradient(noted.weights, *self.batch(noted), training=noted.training, shift=self.shift).astype(float)
 
     def weights_after(self) -> dict[int, np.ndarray]:
         """Return the weights that follow each pass, by the id of the pass."""
@@ -169,6 +169,11 @@ class Run:
             passes.append(replace(noted, weights=weights[taken]))
             taken += id(noted) in movers
         return replace(self, passes=passes)
+
+
+def _cosine(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the cosine of the angle between two vectors; 0 where one is 0."""
+    return float(one @ other / max(np.linalg.norm(one) * np.linalg.norm(other), 1e-30))
 
 
 def read_pass(event: dict[str, Any], data: Data) -> Pass:
@@ -263,6 +268,8 @@ def judge_history(run: Run, n_epochs: int, what: str, *, validation: bool = True
         "train_accuracy": "right answers among all of the epoch's own passes, over the number of samples, from 0 to 1",
         "val_accuracy": "right answers on val_loader after the epoch's last step, over the number of samples",
     }
+    if validation:
+        demand_whole(epochs, len(run.data.val_images))
     for name in names:
         passes = [epoch.checks if name.startswith("val") else epoch.steps for epoch in epochs]
         found = [run.measure(each, training=False) for each in passes]

@@ -8,6 +8,7 @@ import torch
 
 from grading.exam import exam, idea
 from grading.exams.part2 import probes
+from grading.exams.part2.epochs import demand_whole
 from grading.exams.part2.runs import Pass, Run, events, judge_values, read_pass, tied
 from grading.exams.part2.trusted import CPU, N_WEIGHTS, Data, small_data
 from grading.handle import Ref, Student, size
@@ -21,14 +22,18 @@ SETTINGS: dict[str, tuple[str, dict[str, float]]] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Contender:
-    """One optimizer of a comparison: the weights and the rate that it was made with, and the passes of its model."""
+    """One optimizer of a comparison: the weights and the rate that it was made with, and the passes of its model.
+
+    One that is made again for the same model, as in each epoch, is still one: `times` tells.
+    """
 
     name: str
     rate: float
     start: np.ndarray
     passes: list[Pass]
+    times: int = 1
 
     def run(self, data: Data) -> Run:
         """Return its training; the last weights are those of its last pass, since nobody keeps the model."""
@@ -58,7 +63,7 @@ def optimizers_compared(student: Student, rng: np.random.Generator) -> None:
     Split: a list of accuracies for each name 2; the accuracies, in eval mode after each epoch, 3; a new model for each
     optimizer, all from the same weights 4; these by the seed 1; the optimizer's own steps at the learning rate 2.
     """
-    data, n_epochs = small_data(rng, n_val=40), 3
+    data, n_epochs = small_data(rng, n_val=40), 4  # not the default
     rate, seeds = float(rng.uniform(0.02, 0.04)), [int(seed) for seed in rng.choice(10_000, 2, replace=False)]
     loaded = student.load(probes, "Shifted", "Spy")
 
@@ -94,6 +99,8 @@ def optimizers_compared(student: Student, rng: np.random.Generator) -> None:
             hint = "make(model.parameters(), lr=learning_rate)"
             same_rate = bool(np.isclose(contender.rate, rate))
             ok(same_rate, expected="lr=learning_rate", came=f"{contender.rate:.4g}", hint=hint)
+            came = f"{contender.times} times, which forgets its momentum"
+            ok(contender.times == 1, expected="each optimizer made once for all epochs", came=came, hint=hint)
             _steps_right(contender, data)
 
 
@@ -112,6 +119,10 @@ def _compare(student: Student, loaded: Ref, data: Data, names: list[str], **sett
             start = array(event["weights"], "the parameters", hint="make(model.parameters(), lr=learning_rate)")
             whole = start.shape == (N_WEIGHTS,)
             ok(whole, expected="all parameters of the model", came=f"{start.size} of them", hint="model.parameters()")
+            known = of_model.get(event["model"])
+            if known and known.name == event["name"]:
+                known.times += 1
+                continue
             contender = Contender(event["name"], number(event["lr"], "lr"), start.astype(np.float32), [])
             contenders.append(contender)
             of_model[event["model"]] = contender  # a model that is used again belongs to the last one
@@ -133,6 +144,7 @@ def _accuracies_right(run: Run, came: np.ndarray) -> None:
     epochs = run.epochs()
     ok(len(epochs) == len(came), expected="as many epochs as asked for", came=f"{len(epochs)}", hint="pass epochs on")
     hint = "after each epoch: model.eval(), then the share of val_loader that is answered right, from 0 to 1"
+    demand_whole(epochs, len(run.data.val_images))
     found = [run.measure(epoch.checks, training=False) for epoch in epochs]
     judge_values(came, [measured.accuracy for measured in found], "the validation accuracy", hint, tied(found))
 

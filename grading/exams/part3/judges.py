@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from grading.exams.part2.epochs import Epoch
+from grading.exams.part2.epochs import Epoch, demand_whole
 from grading.exams.part2.runs import HISTORY, history, judge_values, tied
 from grading.exams.part3.runs import LEAST_COSINE, Pass, Run
 from grading.exams.part3.states import ALL_WEIGHTS, N_BLOCKS, OPEN_ALWAYS, STATISTICS, WEIGHTS, weights_moved
@@ -101,6 +101,7 @@ def judge_history(run: Run, n_epochs: int) -> None:
     run.demand_training()
     came, epochs = history(run.answer, n_epochs, *HISTORY), run.epochs()
     hint = "cross-entropy of the logits, and right answers: sums over the samples, divided by their number"
+    demand_whole(epochs, len(run.data.val_images))
     steps, checks = ([run.measure(each) for each in passes] for passes in _both(epochs))
     for name, found in (("train", steps), ("val", checks)):
         judge_values(came[f"{name}_loss"], [measured.loss for measured in found], f"{name}_loss", hint)

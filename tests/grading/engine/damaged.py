@@ -866,8 +866,8 @@ def cells_as_a_dictionary(made: Document) -> None:
 
 @hopeless("git left the marks of a merge conflict")
 def merge_conflict(made: Document) -> bytes:
-    text = dump(made)
-    return text[:3000] + b"\n<<<<<<< HEAD\n" + text[3000:3500] + b"\n=======\n>>>>>>> theirs\n" + text[3500:]
+    lines = json.dumps(made, indent=1).splitlines()
+    return "\n".join([*lines[:40], "<<<<<<< HEAD", *lines[40:50], "=======", ">>>>>>> theirs", *lines[50:]]).encode()
 
 
 @hopeless("nested too deeply")

@@ -118,6 +118,13 @@ _EXPONENTIALS = "np.exp(x - x.max(axis=1, keepdims=True))"
 _SUM = "exponentials.sum(axis=1, keepdims=True)"
 
 _ACTIVATIONS = [
+    _mlp("relu-in-place", {ACTIVATIONS}, "z1 is gone", (_RELU, "return np.maximum(x, 0, out=x)")),
+    _mlp(
+        "relu-derivative-in-place",
+        {ACTIVATIONS},
+        "z1 is gone",
+        ("return (x > 0).astype(x.dtype)", "x[:] = x > 0\n        return x"),
+    ),
     _mlp("relu-leaky", {ACTIVATIONS}, "a slope below zero", (_RELU, "return np.where(x > 0, x, 0.01 * x)")),
     _mlp("relu-clipped-at-one", {ACTIVATIONS}, "flat above one", (_RELU, "return np.clip(x, 0, 1)")),
     _mlp("relu-absolute", {ACTIVATIONS}, "negative values come back positive", (_RELU, "return np.abs(x)")),
@@ -500,6 +507,13 @@ _ACCURACY = "val_accuracies.append(float(np.mean(self.predict(X_val) == y_val)))
 _LISTS = "train_losses, val_accuracies = [], []"
 _CALL = "                self.backward(X_batch, y_batch)\n"
 _TRAIN = [
+    _mlp(
+        "train-batches-in-another-order",
+        {TRAIN},
+        "the same samples meet in each epoch",
+        ("for start in range(0, len(order), batch_size):", "for start in order[order % batch_size == 0]:"),
+        ("batch = order[start : start + batch_size]", "batch = np.arange(len(order))[start : start + batch_size]"),
+    ),
     _mlp(
         "train-validation-too",
         {TRAIN},

@@ -44,6 +44,18 @@ _HIDDEN = "x = self.dropout(F.relu(self.fc1(x)))"
 
 _CNN = [
     _cnn(
+        "cnn-one-mask",
+        {FORWARD},
+        "the same units dropped for the whole batch",
+        (_HIDDEN, "x = F.relu(self.fc1(x)) * self.dropout(torch.ones(1, 128))"),
+    ),
+    _cnn(
+        "cnn-cut-in-the-middle",
+        {FORWARD},
+        "the convolutions never learn",
+        ("x = x.flatten(1)", "x = x.detach().flatten(1)"),
+    ),
+    _cnn(
         "cnn-16-filters",
         {ARCHITECTURE},
         "half as many filters in the first layer",
@@ -146,6 +158,25 @@ _VAL_LOGITS = "                logits = model(images)\n                val_loss 
 _RETURN = "    return history"
 
 _TRAIN = [
+    _train(
+        "train-one-validation-batch",
+        {HISTORY},
+        "a break in the loop",
+        (
+            "                val_seen += len(labels)\n",
+            "                val_seen += len(labels)\n                break\n",
+        ),
+    ),
+    _train(
+        "train-short-validation-batch-dropped",
+        {HISTORY},
+        "whole batches alone",
+        (
+            "            for images, labels in val_loader:\n",
+            "            for images, labels in val_loader:\n                if len(labels) < val_loader.batch_size:\n"
+            "                    continue\n",
+        ),
+    ),
     _train("train-no-step", {LEARNS}, "gradients are never used", ("            optimizer.step()\n", "")),
     _train(
         "train-no-backward", {LEARNS, MODES}, "no gradients to use, none to zero", ("            loss.backward()\n", "")
@@ -393,6 +424,21 @@ _BY_OPTIMIZER = "    for name, make in optimizers.items():\n"
 
 _COMPARE = [
     _compare(
+        "compare-one-validation-batch",
+        {COMPARE},
+        "a break in the loop",
+        (
+            "                    seen += len(labels)\n",
+            "                    seen += len(labels)\n                    break\n",
+        ),
+    ),
+    _compare(
+        "compare-made-in-each-epoch",
+        {COMPARE},
+        "an optimizer that forgets",
+        ("        for epoch in range(epochs):\n", f"        for epoch in range(epochs):\n            {_MAKE}\n"),
+    ),
+    _compare(
         "compare-one-model",
         {COMPARE},
         "the same model is trained on",
@@ -471,6 +517,12 @@ _COMPARE = [
         ("for epoch in range(epochs):", "for epoch in range(2):"),
     ),
     _compare(
+        "compare-three-epochs",
+        {COMPARE},
+        "the default, always",
+        ("for epoch in range(epochs):", "for epoch in range(3):"),
+    ),
+    _compare(
         "compare-first-only", {COMPARE}, "return within the loop", ("    return results", "        return results")
     ),
     _compare(
@@ -490,6 +542,12 @@ _STEP = '        scheduler.step(history["val_loss"][-1])\n'
 _LOG = '        history["lr"].append(optimizer.param_groups[0]["lr"])\n'
 
 _SCHEDULE = [
+    _schedule(
+        "schedule-last-batch",
+        {SCHEDULE},
+        "told the loss of the last validation batch",
+        (_STEP, "        scheduler.step(criterion(logits, labels).item())\n"),
+    ),
     _schedule("schedule-no-step", {SCHEDULE}, "the scheduler is never asked", (_STEP, "")),
     _schedule(
         "schedule-on-training-loss",
@@ -612,6 +670,12 @@ _FEATURES = "return self.fc2(F.relu(self.fc1(x)))"
 _HEAD = "return self.fc3(F.relu(self.features20(x)))"
 
 _EMBEDDING = [
+    _embedding(
+        "embedding-cut-at-the-features",
+        {EMBEDDING},
+        "features without gradients",
+        (_FEATURES, "return self.fc2(F.relu(self.fc1(x))).detach()"),
+    ),
     _embedding(
         "embedding-after-relu",
         {EMBEDDING},
@@ -850,6 +914,13 @@ _RESTORE = "    model.load_state_dict(best_weights)\n"
 _PATIENCE = "            if waited >= patience:\n"
 
 _STOPPING = [
+    _stopping(
+        "stopping-last-batch",
+        {STOPPING},
+        "watches the loss of the last validation batch",
+        (_BETTER, "watched = criterion(logits, labels).item()\n        if watched < best_loss:"),
+        ('            best_loss = history["val_loss"][-1]\n', "            best_loss = watched\n"),
+    ),
     _stopping("stopping-never", {STOPPING}, "goes on to max_epochs", (_PATIENCE, "            if False:\n")),
     _stopping("stopping-one-late", {STOPPING}, "an epoch too many", (_PATIENCE, "            if waited > patience:\n")),
     _stopping(

@@ -143,6 +143,7 @@ class SimpleCNN(nn.Module):
 _HIDDEN = "x = self.dropout(F.relu(self.fc1(x)))"
 
 _CNN = [
+    _cnn("cnn-flattened-by-place", ("x.flatten(1)", "x.permute(0, 2, 3, 1).reshape(len(x), -1)")),
     _cnn("cnn-lazy-sequential", source=_LAZY_CNN),
     _cnn("cnn-defined-backwards", source=_BACKWARDS_CNN),
     _cnn("cnn-blocks", source=_BLOCKS_CNN),
