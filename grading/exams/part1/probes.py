@@ -183,7 +183,7 @@ class TrustedMLP(Predict, Backward, Loss, Forward, Layers):
     ) -> None:
         self.learning_rate = learning_rate
         self.seed = seed
-        self.rng = np.random.default_rng(seed)
+        self.rng = np.random.default_rng(seed or 0)  # without one as well: what follows has to be computed anew
         self.W1 = self.rng.normal(0, np.sqrt(2 / n_input), (n_hidden, n_input))
         self.W2 = self.rng.normal(0, np.sqrt(2 / n_hidden), (n_output, n_hidden))
         self.b1, self.b2 = np.zeros(n_hidden), np.zeros(n_output)
