@@ -7,7 +7,7 @@ from grading.exam import exam, idea
 from grading.handle import Ref, Student
 from grading.judge import array, ok
 
-N_DRAWS = 12
+N_DRAWS, N_PLACES = 12, 60
 CORNERS = ((6.5, 6.5), (6.5, 20.5), (20.5, 6.5), (20.5, 20.5))
 FAR = 11.0  # pixels; a flip moves a corner by 14, a rotation by 45° and a shift by 10 % together by 10
 
@@ -64,7 +64,7 @@ def _stay_near(transform: Ref, images: list[torch.Tensor]) -> None:
     for image in images:
         before = _place(image.numpy())
         assert before is not None
-        for _ in range(N_DRAWS):
+        for _ in range(N_PLACES):
             came = _apply(transform, image)
             changed = changed or not np.allclose(came, image.numpy(), atol=1e-4)
             after = _place(came)
@@ -80,6 +80,7 @@ def _stay_near(transform: Ref, images: list[torch.Tensor]) -> None:
         came="the same image",
         hint="a few degrees, a pixel or two",
     )
-    share = lost / (len(images) * N_DRAWS)
+    share = lost / (len(images) * N_PLACES)
     hint = "crop and erase little: what is left has to show the digit"
-    ok(share < 0.5, expected="most of the strokes to be left", came=f"{share:.0%} of them gone", hint=hint)
+    # Erasing up to a third of an image, each time, loses 12 %; crops down to a twelfth of it lose 25 %.
+    ok(share < 0.2, expected="most of the strokes to be left", came=f"{share:.0%} of them gone", hint=hint)

@@ -60,12 +60,13 @@ def test_a_submission_that_ends_its_worker_takes_nobody_along(place: int) -> Non
 
 
 def test_a_worker_that_ends_while_an_outcome_is_recorded_costs_nobody_anything() -> None:
+    before = set(psutil.Process().children())  # what other tests have started
     outcomes = graded(["ada", "bo", "cy", "di"])
     first = next(outcomes)
-    before = set(psutil.Process().children())
-    for child in before:
+    ours = set(psutil.Process().children()) - before
+    for child in ours:
         child.kill()
-    psutil.wait_procs(before, timeout=10)
+    psutil.wait_procs(ours, timeout=10)
     assert {first.student, *statuses(outcomes)} == {"ada", "bo", "cy", "di"}
 
 

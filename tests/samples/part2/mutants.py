@@ -1002,6 +1002,13 @@ _STOPPING = [
 _AFFINE = "transforms.RandomAffine(degrees=10, translate=(0.1, 0.1), scale=(0.9, 1.1))"
 
 _AUGMENTATION = [
+    _augmentation("augmentation-inverted", {AUGMENTATION}, "black on white", (_AFFINE, "transforms.RandomInvert(0.5)")),
+    _augmentation(
+        "augmentation-default-crop",
+        {AUGMENTATION},
+        "crops down to a twelfth",
+        (_AFFINE, "transforms.RandomResizedCrop(28)"),
+    ),
     _augmentation(
         "augmentation-mirrored", {AUGMENTATION}, "a mirrored 2 is no 2", (_AFFINE, "transforms.RandomHorizontalFlip()")
     ),

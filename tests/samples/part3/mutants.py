@@ -282,6 +282,10 @@ _LOOPS: dict[str, tuple[str, tuple[Passage, ...]]] = {
         "one batch an epoch",
         (("        seen += len(labels)\n", "        seen += len(labels)\n        break\n"),),
     ),
+    "one-validation-batch": (
+        "validation by a single batch",
+        (("            val_seen += len(y)\n", "            val_seen += len(y)\n            break\n"),),
+    ),
     "on-validation-data": ("trains on the validation images", (("in train_loader:", "in val_loader:"),)),
     "rate-fixed": ("the learning rate is ignored", (("lr=learning_rate", "lr=0.01"),)),
     "epochs-one-more": ("an epoch too many", ((_EPOCHS, _EPOCHS.replace("epochs)", "epochs + 1)")),)),
