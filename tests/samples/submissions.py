@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
@@ -34,10 +35,10 @@ def fill(part: str, cells: Cells) -> nbformat.NotebookNode:
     return notebook
 
 
-def write(part: str, root: Path, every: int = 1) -> list[Path]:
-    """Write the sample class, or one in so many of it, into `submitted/`; other students' work is left alone."""
+def write(part: str, root: Path, students: Iterable[Student] | None = None) -> list[Path]:
+    """Write the sample class, or some of it, into `submitted/`; other students' work is left alone."""
     written = []
-    for student in classroom(part)[::every]:
+    for student in classroom(part) if students is None else students:
         folder = root / "submitted" / student.id / part
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / notebook_path("release", part).name
