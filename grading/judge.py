@@ -126,6 +126,11 @@ def close(
         raise Fail(f"{what} up to a relative error of {rtol:.0e}", f"{count}largest relative error {error:.2g}", hint)
 
 
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the cosine of the angle between two vectors (n,), float64; 0 where one of them is 0."""
+    return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-30))
+
+
 def relative_error(a: Any, b: Any) -> float:
     """Return the largest difference of two arrays over their largest magnitude; NaN if either holds NaN.
 

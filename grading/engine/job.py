@@ -16,6 +16,7 @@ from grading.exam import Reason, Verdict
 from grading.sandbox.errors import SandboxError
 
 EXAMS = Path(__file__).parents[1] / "exams"
+"""The hidden tests, where no notebook may look."""
 VERSION = 1
 """Of the engine's judgement: outcomes of another one are made again."""
 Status = Literal["graded", "set aside", "not graded"]

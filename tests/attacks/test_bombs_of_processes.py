@@ -1,7 +1,8 @@
 """More and more processes and threads: success would be more of them on the machine than the limit says."""
 
-from tests.attacks.tools import family, kernels, survivors, watched
+from tests.attacks.tools import family, kernels, survivors, watched, zygotes
 from tests.sandboxes import Grader
+from tests.tools import eventually
 
 FORK = """
 import os, time
@@ -45,12 +46,13 @@ def test_a_fork_bomb_stays_small_and_goes_with_its_notebook(grader: Grader) -> N
         seen_processes[:] = found
         return len(found)
 
+    assert eventually(lambda: not any(warm.children() for warm in zygotes(grader)))  # of an earlier notebook
     usual = len(family(grader))
     with watched(count) as seen:
         result = grader.run(FORK.format(session="os.setsid()"), "print('on')", limits={"processes": 40})
     assert usual + 20 < max(seen) <= usual + 40 + 8
     assert result.cells and not kernels(grader)
-    assert len(family(grader)) <= usual  # one of an earlier notebook may have been on its way out
+    assert len(family(grader)) == usual
     assert survivors(seen_processes[usual:]) == []
 
 

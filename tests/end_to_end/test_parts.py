@@ -9,9 +9,7 @@ from grading.release import build, nbgrader
 from tests.end_to_end.test_course import copy_course
 from tests.end_to_end.test_engine import SEED, engine
 from tests.samples.demo import surprises
-from tests.samples.submissions import classroom, write
-
-PARTS = ("part1", "part2", "part3")
+from tests.samples.submissions import PARTS, classroom, write
 
 
 @pytest.fixture

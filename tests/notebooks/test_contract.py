@@ -9,10 +9,10 @@ import pytest
 from nbformat import NotebookNode
 
 from grading.exam import find
-from grading.release import ROOT, differences, leaks
+from grading.release import ROOT, differences, leaks, parts
 from tests.samples import notebook_path, read
 
-PARTS = sorted(path.parent.name for path in (ROOT / "source").glob("*/*.ipynb"))
+PARTS = parts(ROOT)
 BASE = {"tests": 85, "answers": 15}
 BONUS = {"part1": 10, "part2": 15, "part3": 15}
 VISIBLE = "# {id} · {points} points · runs when your work is graded"

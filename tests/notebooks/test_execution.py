@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from grading.release import ROOT
+from grading.release import ROOT, parts
 from helpers.checks.selfcheck import NOT_ATTEMPTED, PASSED
 from tests.notebooks.kernel import Run, run
 from tests.samples import read
 
-PARTS = sorted(path.parent.name for path in (ROOT / "source").glob("*/*.ipynb"))
+PARTS = parts(ROOT)
 CPU_BUDGET = {"part1": 2.0, "part2": 4.0, "part3": 6.0}
 IMPORTS_AT_REST = {"part1": 1.8, "part2": 3.5, "part3": 3.5}  # torch and torchvision
 

@@ -17,7 +17,7 @@ from grading.exams.part2 import probes
 from grading.exams.part2.epochs import Epoch, Measured, demand_whole, epochs_of, measured
 from grading.exams.part2.trusted import N_WEIGHTS, Data, answer, backward, gradient
 from grading.handle import Ref, Student, items, size, value
-from grading.judge import Fail, array, ok, relative_error
+from grading.judge import Fail, array, cosine, ok, relative_error
 
 HISTORY = ("train_loss", "val_loss", "train_accuracy", "val_accuracy")
 MOST_PASSES = 600
@@ -107,7 +107,7 @@ class Run:
             for noted in epoch.steps:  # gradients that pile up cost elsewhere, so their sum will do as well
                 moved, own = (then[id(noted)] - noted.weights).astype(float), self._slope(noted)
                 total += own
-                best = max(best, abs(_cosine(moved, own)), abs(_cosine(moved, total)))
+                best = max(best, abs(cosine(moved, own)), abs(cosine(moved, total)))
             hint = "loss.backward() and optimizer.step() for each batch of train_loader"
             ok(best > LEAST_COSINE, expected="steps that train the model", came=f"none in epoch {number}", hint=hint)
 
@@ -169,11 +169,6 @@ class Run:
             passes.append(replace(noted, weights=weights[taken]))
             taken += id(noted) in movers
         return replace(self, passes=passes)
-
-
-def _cosine(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the cosine of the angle between two vectors; 0 where one is 0."""
-    return float(one @ other / max(np.linalg.norm(one) * np.linalg.norm(other), 1e-30))
 
 
 def read_pass(event: dict[str, Any], data: Data) -> Pass:

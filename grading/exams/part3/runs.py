@@ -17,7 +17,7 @@ from grading.exams.part2.trusted import Data
 from grading.exams.part3 import probes
 from grading.exams.part3.states import ALL_WEIGHTS, N_MODES, N_PARAMETERS, model_at, read_state, weights_moved
 from grading.handle import Ref, Student, items, size
-from grading.judge import array, ok
+from grading.judge import array, cosine, ok
 
 MOST_EVENTS = 600
 """Far more than any training here takes."""
@@ -157,8 +157,7 @@ class Run:
 
 def _cosine(one: np.ndarray, other: np.ndarray) -> float:
     """Return the cosine of an angle, over the numbers that are not 0 in the first vector."""
-    one, other = one[one != 0], other[one != 0]
-    return float(one @ other / max(np.linalg.norm(one) * np.linalg.norm(other), 1e-30))
+    return cosine(one[one != 0], other[one != 0])
 
 
 def _read_passes(noted: list[Any], data: Data) -> list[Pass]:

@@ -1,7 +1,6 @@
 """What comes before a run and after it: who would be graded, by which settings, and how submissions stand."""
 
 import shutil
-import time
 from pathlib import Path
 
 import dask
@@ -18,6 +17,7 @@ from grading.engine.journal import Journal
 from grading.engine.run import Options
 from grading.exam import Verdict
 from tests.grading.engine.damaged import NAME, PART, document, dump
+from tests.tools import eventually
 
 
 @pytest.fixture
@@ -153,7 +153,4 @@ def test_a_cluster_is_left_at_the_end() -> None:
             make()
             make()
             assert len(set(clients) - before) == 2
-        deadline = time.monotonic() + 10
-        while set(clients) - before and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert set(clients) == before
+        assert eventually(lambda: set(clients) == before, 10)

@@ -13,7 +13,6 @@ import psutil
 import pytest
 from nbformat import NotebookNode
 
-import grading
 from grading.engine import execute as execution
 from grading.engine import job as jobs
 from grading.engine.assignment import Assignment
@@ -23,7 +22,7 @@ from grading.exam import Verdict
 from grading.sandbox import launch
 from tests.tools import eventually
 
-HIDDEN = [str(Path(grading.__file__).parent / "exams")]
+HIDDEN = [str(jobs.EXAMS)]
 POINTS = {
     "play-double": 2.0, "play-add": 3.0, "play-broken": 4.0, "play-fatal": 1.0, "play-fatal-once": 1.0,
 }  # fmt: skip
@@ -339,7 +338,7 @@ def graded(monkeypatch: pytest.MonkeyPatch, *cells: NotebookNode, **options: Any
     monkeypatch.setattr(jobs, "execute", lambda *a, **k: execute(*a, **{**k, "exams": "toy_exams", **options}))
     whole = assignment(test_cell(ADD), test_cell(DOUBLE))
     handed_in = nbformat.writes(nbformat.v4.new_notebook(cells=list(cells)))
-    return grade(Job("student", {"toys.ipynb": handed_in.encode()}, whole, 7, {"hidden": HIDDEN}))
+    return grade(Job("student", {"toys.ipynb": handed_in.encode()}, whole, 7))
 
 
 @pytest.mark.parametrize(("times", "status"), [(1, "graded"), (2, "not graded")])
